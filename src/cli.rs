@@ -1,0 +1,6 @@
+//! One file per verb.
+
+/// Runs the verb that the command line names and returns its exit status.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

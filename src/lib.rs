@@ -1,0 +1,8 @@
+//! Modelward releases AI models on Kubernetes.
+//!
+//! Layers, lowest first: [`api`] (what users write), `domain` (decisions without Kubernetes), `resources` and `traffic`
+//! (pure builders of child objects), `controllers` (observe, validate, decide, apply, status), `runtime` and `kube_io`
+//! (watches, queue, the only writer), `cli`. Beside them [`sim`]: a simulated cluster that knows nothing of the rest.
+
+pub mod cli;
+pub mod sim;

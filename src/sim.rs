@@ -1,0 +1,18 @@
+//! A simulated Kubernetes cluster: one synchronous core over `serde_json::Value`, in virtual time.
+//!
+//! It knows nothing of Modelward: custom resources reach it as CRD objects, like everything else. Three doors lead to the
+//! same core: direct calls ([`cluster::Cluster`]), a tower service for clients in the same process, and loopback HTTP.
+//! What it does not simulate it refuses loudly.
+
+pub mod actors;
+pub mod api_error;
+pub mod apply;
+pub mod builtin;
+pub mod cluster;
+pub mod draw;
+pub mod kinds;
+pub mod patch;
+pub mod schema;
+pub mod selector;
+pub mod store;
+pub mod verbs;
