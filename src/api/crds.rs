@@ -18,11 +18,11 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 
 fn finished(crd: CustomResourceDefinition) -> CustomResourceDefinition {
     let mut value = json!(crd);
-    strip(&mut value);
+    tidy(&mut value);
     if let Some(status) = value.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status") {
         status["default"] = unseen_status();
     }
-    serde_json::from_value(value).unwrap_or(crd)
+    serde_json::from_value(value).expect("a CRD without nullable and with a default is a CRD")
 }
 
 /// What status says until the operator has looked: a generation that no object has, and conditions that nobody takes for done.
@@ -43,16 +43,19 @@ fn unseen_status() -> Value {
     })
 }
 
-/// Takes `nullable` out of every schema.
-fn strip(value: &mut Value) {
+/// Takes `nullable` out of every schema, and the line breaks of the source out of every description (paragraphs stay).
+fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => {
             if map.get("nullable").is_some_and(Value::is_boolean) {
                 map.remove("nullable");
             }
-            map.values_mut().for_each(strip);
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                *text = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+            }
+            map.values_mut().for_each(tidy);
         }
-        Value::Array(items) => items.iter_mut().for_each(strip),
+        Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
     }
 }
