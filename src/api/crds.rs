@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::api::conditions;
 use crate::api::{Model, ModelDeployment};
 
-/// One CRD per kind, sorted by name of the kind.
+/// One CRD per kind, sorted by name.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![finished(Model::crd()), finished(ModelDeployment::crd())]
+    vec![finished(ModelDeployment::crd()), finished(Model::crd())]
 }
 
 fn finished(crd: CustomResourceDefinition) -> CustomResourceDefinition {
@@ -25,21 +25,21 @@ fn finished(crd: CustomResourceDefinition) -> CustomResourceDefinition {
     serde_json::from_value(value).expect("a CRD without nullable and with a default is a CRD")
 }
 
-/// What status says until the operator has looked: a generation that no object has, and conditions that nobody takes for done.
+/// What status says until the operator has looked: a generation that no object has, and a condition that nobody takes for done.
+///
+/// Only what the operator writes with every status: a default that was stored once belongs to nobody, so that a later server-side
+/// apply that leaves a condition out would not take it away.
 fn unseen_status() -> Value {
-    let unknown = |kind: &str, status: &str| {
-        json!({
-            "type": kind,
-            "status": status,
-            "reason": conditions::reason::PENDING,
-            "message": "waiting for the operator",
-            "lastTransitionTime": "1970-01-01T00:00:00Z",
-        })
-    };
     json!({
         "observedGeneration": -1,
         "phase": "Pending",
-        "conditions": [unknown(conditions::READY, "Unknown"), unknown(conditions::RECONCILING, "True")],
+        "conditions": [{
+            "type": conditions::READY,
+            "status": "Unknown",
+            "reason": conditions::reason::PENDING,
+            "message": "waiting for the operator",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }],
     })
 }
 
@@ -57,5 +57,32 @@ fn tidy(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{crds, tidy};
+
+    #[test]
+    fn both_kinds_are_served_with_their_subresources() {
+        let names: Vec<_> = crds().into_iter().map(|crd| (crd.metadata.name.unwrap(), crd.spec.versions)).collect();
+        assert_eq!(names[0].0, "modeldeployments.modelward.dev");
+        assert_eq!(names[1].0, "models.modelward.dev");
+        let scale = names[0].1[0].subresources.clone().unwrap().scale.unwrap();
+        assert_eq!(scale.label_selector_path.as_deref(), Some(".status.selector"));
+        for (name, versions) in &names {
+            assert_eq!(versions.len(), 1, "{name}");
+            assert!(versions[0].served && versions[0].storage && versions[0].subresources.as_ref().unwrap().status.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn line_breaks_of_the_source_go_and_paragraphs_stay() {
+        let mut schema =
+            serde_json::json!({"nullable": true, "description": "one\ntwo\n\nthree", "properties": {"nullable": {"type": "string"}}});
+        tidy(&mut schema);
+        let expected = serde_json::json!({"description": "one two\n\nthree", "properties": {"nullable": {"type": "string"}}});
+        assert_eq!(schema, expected);
     }
 }
