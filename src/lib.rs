@@ -5,4 +5,5 @@
 //! (watches, queue, the only writer), `cli`. Beside them [`sim`]: a simulated cluster that knows nothing of the rest.
 
 pub mod cli;
+pub mod domain;
 pub mod sim;
