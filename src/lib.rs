@@ -7,4 +7,5 @@
 pub mod api;
 pub mod cli;
 pub mod domain;
+pub mod resources;
 pub mod sim;
