@@ -5,4 +5,6 @@
 //! (watches, queue, the only writer), `cli`. Beside them [`sim`]: a simulated cluster that knows nothing of the rest.
 
 pub mod cli;
+pub mod kube_io;
+pub mod runtime;
 pub mod sim;
