@@ -7,6 +7,8 @@
 pub mod api;
 pub mod cli;
 pub mod domain;
+pub mod kube_io;
 pub mod resources;
+pub mod runtime;
 pub mod sim;
 pub mod traffic;
