@@ -6,4 +6,9 @@
 
 pub mod api;
 pub mod cli;
+pub mod domain;
+pub mod kube_io;
+pub mod resources;
+pub mod runtime;
 pub mod sim;
+pub mod traffic;

@@ -16,7 +16,7 @@ pub use container::{
     TcpSocketAction, VolumeMount,
 };
 pub use status::{
-    Cause, Command, CommandResult, HistoryEntry, Intent, LastCommand, ModelDeploymentPhase, ModelDeploymentStatus, NextAction,
+    Cause, Command, CommandResult, Decision, HistoryEntry, LastCommand, ModelDeploymentPhase, ModelDeploymentStatus, NextAction,
     NextActionKind, Outcome, Override, OverrideType, PausedStatus, ReplicasOwner, RetiringRevision, RevisionStatus, RevisionWeight,
     StepStatus,
 };

@@ -15,6 +15,16 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<ModelDeploymentPhase>,
 
+    /// Since when the present release or state holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub since: Option<Time>,
+
+    /// When pods were last asked to restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub restarted_at: Option<Time>,
+
     /// The generation of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
@@ -46,14 +56,13 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action: Option<NextAction>,
 
-    /// Number of the last decision about traffic. Rises by one with each.
+    /// The last decision that took effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub decision: Option<i64>,
+    pub decision: Option<Decision>,
 
-    /// A decision that gives a revision more traffic: written here in one pass, carried out in the next.
+    /// The next decision: written here first, on the route as soon as it is safe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
+    pub intent: Option<Decision>,
 
     /// A revision that serves in place of the one that the spec asks for.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
@@ -117,6 +126,8 @@ open_enum! {
         Holding = "Holding",
         /// Traffic goes back to the stable revision.
         RollingBack = "RollingBack",
+        /// Another revision than the spec's serves, because that one was taken back.
+        RolledBack = "RolledBack",
         /// What the spec asks for serves, and its size is changing.
         Scaling = "Scaling",
         /// What the spec asks for serves.
@@ -348,11 +359,11 @@ pub struct NextAction {
     pub reason: String,
 }
 
-/// A decision that gives a revision more traffic.
+/// A decision about who gets how much of the traffic. The route, or without a gateway the Service, carries the same.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub struct Intent {
-    /// The number that the decision will have.
+pub struct Decision {
+    /// Counts up by one.
     #[schemars(range(min = 1))]
     pub number: i64,
 
@@ -362,16 +373,30 @@ pub struct Intent {
     /// Why.
     pub cause: Cause,
 
-    /// The step that it leads to, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 51))]
-    pub step: Option<i32>,
+    /// Why, in plain words.
+    #[schemars(length(max = 1024))]
+    pub reason: String,
 
-    /// The weights that it gives. They sum to 100.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["revision".into()]))]
-    pub weights: Vec<RevisionWeight>,
+    /// The weight of the step that the release is in, percent; 100 is the end.
+    #[schemars(range(min = 0, max = 100))]
+    pub step_weight: i32,
+
+    /// The revision that gets what the candidate does not get.
+    #[schemars(length(max = 63))]
+    pub stable: String,
+
+    /// The candidate and its percent of the traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<RevisionWeight>,
+
+    /// The nonce of the last command that was acknowledged by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub nonce: Option<String>,
+
+    /// The override in force by then.
+    #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+    pub serving_override: Option<Override>,
 }
 
 /// A revision and its percent of the traffic.
