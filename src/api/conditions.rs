@@ -17,7 +17,7 @@ pub const PAUSED: &str = "Paused";
 pub mod reason {
     /// The operator has not looked yet.
     pub const PENDING: &str = "Pending";
-    /// Ready: what the spec asks for has all traffic. Available: at least one ready pod takes traffic.
+    /// At least one ready pod takes traffic.
     pub const SERVING: &str = "Serving";
     /// No pod of any revision is ready.
     pub const NOTHING_READY: &str = "NothingReady";
@@ -107,4 +107,14 @@ pub mod reason {
     pub const DONE: &str = "Done";
     /// Nothing stands in the way.
     pub const NOT_STALLED: &str = "NotStalled";
+    /// What the spec asks for serves.
+    pub const AS_SPECIFIED: &str = "AsSpecified";
+    /// The first revision is getting ready.
+    pub const FIRST_RELEASE: &str = "FirstRelease";
+    /// Pods without traffic run on for the drain time.
+    pub const DRAINING: &str = "Draining";
+    /// The number of pods is changing.
+    pub const SCALING: &str = "Scaling";
+    /// Pods of an older revision, or of a deleted namesake, are still there.
+    pub const WAITING_FOR_CLEANUP: &str = "WaitingForCleanup";
 }
