@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod controllers;
 pub mod domain;
 pub mod kube_io;
 pub mod resources;

@@ -103,6 +103,8 @@ pub mod reason {
     pub const ROUTE_FIELD_UNSUPPORTED: &str = "RouteFieldUnsupported";
     /// The API server refuses what the operator writes, for instance by a quota or a policy.
     pub const REFUSED_BY_API_SERVER: &str = "RefusedByApiServer";
+    /// The Model is known, with all its versions.
+    pub const REGISTERED: &str = "Registered";
     /// Nothing is left to do.
     pub const DONE: &str = "Done";
     /// Nothing stands in the way.

@@ -126,6 +126,17 @@ impl Writer {
         self.write(creation(&target, object, strict())).await
     }
 
+    /// Replaces an object that was seen; its resourceVersion is part of it. Only for what an apply cannot do: removing what
+    /// others added.
+    ///
+    /// # Errors
+    /// Every [`WriteError`]; `Conflict` when the object has changed since.
+    pub async fn replace(&self, object: Value) -> Result<Value, WriteError> {
+        let target = Target::of(&object)?;
+        let path = object_path(&target.resource, &target.key);
+        self.write(Call { method: Method::PUT, path, query: strict(), body: Some((Content::Json, object)) }).await
+    }
+
     /// Asks whether a create would be accepted, without making anything. Returns the object as it would be stored.
     ///
     /// # Errors

@@ -86,6 +86,14 @@ pub struct Entry<R> {
     indexed: Box<[Arc<str>]>,
 }
 
+impl<R> Entry<R> {
+    /// The texts of [`Watched::index`].
+    #[must_use]
+    pub fn indexed(&self) -> &[Arc<str>] {
+        &self.indexed
+    }
+}
+
 /// A resourceVersion. Numbers are ordered; other texts are only equal or different.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
