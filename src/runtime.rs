@@ -21,3 +21,6 @@ pub mod pass;
 pub mod probes;
 pub mod queue;
 pub mod telemetry;
+
+#[cfg(test)]
+pub(crate) mod fake;

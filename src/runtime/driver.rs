@@ -26,7 +26,11 @@ use std::{
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::Client;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use self::controller::{Controller, Shared};
 pub use self::reconciler::{Next, ReconcileError, Reconciler, Retry};
@@ -40,6 +44,8 @@ use crate::runtime::{
 
 /// A loop that has not turned for this long is stuck: it looks around every 30 s.
 const TURN_MAX: Duration = Duration::from_secs(120);
+/// How long background work may go on after the last pass.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How the driver behaves as a whole.
 #[derive(Debug, Clone)]
@@ -72,6 +78,7 @@ pub enum DriverError {
 }
 
 type Task = BoxFuture<'static, ()>;
+type Busy = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// See the module.
 pub struct Driver {
@@ -82,7 +89,7 @@ pub struct Driver {
     controllers: Vec<Arc<Shared>>,
     loops: Vec<Task>,
     background: Vec<Task>,
-    busy: Vec<Arc<dyn Fn() -> bool + Send + Sync>>,
+    busy: Vec<Busy>,
     stop: Arc<Stop>,
 }
 
@@ -216,7 +223,18 @@ impl Driver {
             shared.wake.notify_one();
         }
         while loops.join_next().await.is_some() {}
+        let drained = timeout(LAST_WORDS, last_words(&self.busy)).await;
+        if drained.is_err() {
+            tracing::warn!("background work was cut off by the stop");
+        }
         Ok(())
+    }
+}
+
+/// Waits until no background work is pending: Events of the last passes.
+async fn last_words(busy: &[Busy]) {
+    while busy.iter().any(|busy| busy()) {
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -246,7 +264,7 @@ pub struct Activity {
     clock: Arc<dyn Clock>,
     caches: Vec<Arc<dyn AnyCache>>,
     controllers: Vec<Arc<Shared>>,
-    busy: Vec<Arc<dyn Fn() -> bool + Send + Sync>>,
+    busy: Vec<Busy>,
 }
 
 impl Activity {

@@ -7,6 +7,9 @@
 //! An object that we deleted ourselves leaves a tombstone, for the watch may still deliver older states of it. A tombstone
 //! goes when the watch delivers the deletion, or when a list without the object is complete.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -27,9 +30,16 @@ pub(super) struct Store<R> {
 
 #[derive(Debug)]
 struct Tombstone {
-    uid: Box<str>,
-    /// Everything at or below this is older than the deletion.
+    /// Everything at or below this is older than the end of the object.
     revision: Revision,
+    /// Set when the revision of the end was not told, only one before it: then every state of this object is older.
+    ended: Option<Box<str>>,
+}
+
+impl Tombstone {
+    fn covers(&self, uid: &str, revision: &Revision) -> bool {
+        self.ended.as_deref() == Some(uid) || !revision.is_newer_than(&self.revision)
+    }
 }
 
 /// A list that is older than what the watch has already delivered.
@@ -74,7 +84,8 @@ impl<R> Store<R> {
 
     /// The watch delivered the end of an object.
     pub(super) fn deletion(&mut self, key: &ObjectKey, uid: &str, revision: Revision) -> Option<Change<R>> {
-        if self.tombstones.get(key).is_some_and(|tombstone| *tombstone.uid == *uid) {
+        let told = |tombstone: &Tombstone| tombstone.ended.as_deref().is_none_or(|ended| ended == uid);
+        if self.tombstones.get(key).is_some_and(|tombstone| told(tombstone) && !is_above(&tombstone.revision, &revision)) {
             self.tombstones.remove(key);
         }
         let newer = self.get(key).is_some_and(|entry| is_above(&entry.revision, &revision));
@@ -107,10 +118,15 @@ impl<R> Store<R> {
         if revision.is_some_and(|revision| self.has_watched(revision)) {
             return None;
         }
-        let entry = self.get(key).filter(|entry| *entry.uid == *uid);
-        if let Some(known) = revision.or(entry.as_ref().map(|entry| &entry.revision)) {
-            let tombstone = Tombstone { uid: uid.into(), revision: known.clone() };
-            self.tombstones.insert(key.clone(), tombstone);
+        let entry = self.get(key).filter(|entry| match revision {
+            Some(revision) => !is_above(&entry.revision, revision),
+            None => *entry.uid == *uid,
+        });
+        let known = revision.or(entry.as_ref().map(|entry| &entry.revision));
+        let stronger = |known: &&Revision| self.tombstones.get(key).is_none_or(|old| !is_above(&old.revision, known));
+        if let Some(known) = known.filter(stronger) {
+            let ended = revision.is_none().then(|| uid.into());
+            self.tombstones.insert(key.clone(), Tombstone { revision: known.clone(), ended });
         }
         entry.and_then(|entry| self.remove(&entry.key))
     }
@@ -125,7 +141,10 @@ impl<R> Store<R> {
             return Err(Lagging);
         }
         self.watched = Some(at.clone());
-        self.tombstones.retain(|key, tombstone| !lagging && list.get(key).is_some_and(|entry| entry.uid == tombstone.uid));
+        self.tombstones.retain(|key, tombstone| {
+            let covered = list.get(key).is_some_and(|entry| tombstone.covers(&entry.uid, &entry.revision));
+            !lagging && (covered || is_above(&tombstone.revision, at))
+        });
         let mut changes = Vec::new();
         for old in self.list_all() {
             let gone = !list.contains_key(&old.key) && (lagging || !is_above(&old.revision, at));
@@ -150,7 +169,7 @@ impl<R> Store<R> {
     /// Takes in an entry unless something newer is known.
     fn accept(&mut self, entry: Entry<R>) -> Option<Change<R>> {
         if let Some(tombstone) = self.tombstones.get(&entry.key) {
-            if tombstone.uid == entry.uid || !entry.revision.is_newer_than(&tombstone.revision) {
+            if tombstone.covers(&entry.uid, &entry.revision) {
                 return None;
             }
             self.tombstones.remove(&entry.key);

@@ -34,7 +34,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
 /// Watches of one kind start at most this often.
 const WATCH_SPACING: Duration = Duration::from_millis(100);
 /// A watch that lived this long worked, even if nothing happened.
-const WATCH_PROVEN: Duration = Duration::from_secs(10);
+const WATCH_PROVEN: Duration = Duration::from_secs(1);
 /// After so many lists in a row that are older than what was known, the cluster itself has gone back.
 const LAGGING_MAX: u32 = 5;
 

@@ -83,15 +83,29 @@ mod tests {
     use super::*;
     use crate::runtime::clock::VirtualClock;
 
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
     fn line(format: LogFormat) -> String {
-        let sink = Arc::new(Mutex::new(Vec::new()));
+        let sink = Sink::default();
+        let writer = sink.clone();
         let clock = Arc::new(VirtualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
-        let subscriber = subscriber(format, "info", clock, Arc::clone(&sink)).unwrap();
+        let subscriber = subscriber(format, "info", clock, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(kind = "Model", "pass failed");
             tracing::debug!("not this");
         });
-        let bytes = sink.lock().unwrap().clone();
+        let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
 
