@@ -1,5 +1,7 @@
 //! The CRDs: that the committed files are what the types give, and that every schema keeps the rules of the house.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what is wrong by panicking")]
+
 use std::fs;
 use std::path::Path;
 
@@ -7,6 +9,8 @@ use modelward::api;
 
 #[path = "crds/cost.rs"]
 mod cost;
+#[path = "crds/docs.rs"]
+mod docs;
 #[path = "crds/evaluate.rs"]
 mod evaluate;
 #[path = "crds/fixtures.rs"]
