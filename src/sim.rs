@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod draw;
 pub mod kinds;
 pub mod patch;
+pub mod protobuf;
 pub mod schema;
 pub mod selector;
 pub mod store;
