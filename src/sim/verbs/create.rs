@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Asked, convert, decode, engines, errors, meta, prepare, service, validate};
+use super::{Asked, convert, decode, engines, errors, meta, prepare, service, update, validate};
 use crate::sim::admission;
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity, WriteOptions, Written};
@@ -35,13 +35,8 @@ impl Cluster {
         let mut object = decode::decode(&asked, object, decode::Source::Body, &mut warnings)?;
         check_namespace(&asked, &mut object)?;
         wipe_system_fields(&mut object);
-        let object = engines::track(None, object, asked.resource.schema(), &[], &self.writer(&asked));
+        let object = engines::track(&asked, None, object, &update::reset_fields(&asked), self.now());
         self.create_tracked(&asked, object, warnings)
-    }
-
-    /// Who writes, for `managedFields`.
-    pub(super) fn writer<'a>(&self, asked: &'a Asked<'_>) -> engines::Writer<'a> {
-        engines::Writer { manager: asked.manager(), api_version: asked.api_version(), subresource: asked.subresource, now: self.now() }
     }
 
     /// The rest of a create, after `managedFields` are computed; shared with apply and PUT of missing objects.
@@ -100,14 +95,6 @@ impl Cluster {
         let number = if dry_run { u64::MAX } else { self.draw_number(&format!("uid {identity}")) };
         meta::set(object, "uid", json!(self.draws.uid("uid", &identity, number)));
         meta::set(object, "creationTimestamp", json!(meta::time(self.now())));
-    }
-}
-
-impl Asked<'_> {
-    /// `group/version` of the request.
-    pub(super) fn api_version(&self) -> &str {
-        // The decoded body carries exactly this text; it is kept with the resource for borrowing.
-        &self.resource.request_api_version
     }
 }
 
