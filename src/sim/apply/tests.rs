@@ -1,7 +1,5 @@
 //! Behaviour of server-side apply, as observed on a real API server.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod built_in;
 mod fields;
 mod items;
