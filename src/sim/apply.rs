@@ -98,8 +98,9 @@ pub fn apply(
         }
         managers.retain_versions(writer.known_versions);
         setting.check(base, applied)?;
-        object = setting.merged(&managers, object, applied);
-        setting.settle_as_allowed(managers, base, &object, applied, force)?
+        let own = setting.own(applied);
+        object = setting.merged(&managers, object, applied, &own);
+        setting.settle_as_allowed(managers, base, &object, own, force)?
     };
     if writer.manager == last_applied::KUBECTL {
         last_applied::refresh(&mut object, applied);
@@ -128,8 +129,7 @@ pub fn update(live: Option<&Value>, new: Value, schema: &Schema, reset: &[FieldP
         if managers.is_empty() && has_uid(live) {
             return new;
         }
-        let fits = |object: &Value| check::check(object, object_type, check::Duplicates::Allowed).is_ok();
-        if !fits(&old) || !fits(&new) {
+        if !check::both_fit(&old, &new, object_type) {
             // The server does not fail a write over its bookkeeping: the stored list stays.
             put_managed_fields(&mut new, stored_managed_fields(live).to_vec());
             return new;
