@@ -42,6 +42,9 @@ use self::typing::Type;
 use crate::sim::api_error::ApiError;
 use crate::sim::schema::Schema;
 
+/// Greatest length of a manager's name, in bytes.
+const MANAGER_BYTES_MAX: usize = 128;
+
 /// Who writes, and what the server knows about the written kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Writer<'a> {
@@ -140,6 +143,23 @@ pub fn update(live: Option<&Value>, new: Value, schema: &Schema, reset: &[FieldP
     };
     put_managed_fields(&mut new, managers::assemble(encoded, source));
     new
+}
+
+/// The manager of a request: its `fieldManager`, else its User-Agent up to the first `/` (printable letters, at most 128
+/// bytes), else `unknown`.
+pub fn manager_of(field_manager: &str, user_agent: &str) -> String {
+    if !field_manager.is_empty() {
+        return field_manager.to_owned();
+    }
+    let product = user_agent.split('/').next().unwrap_or_default();
+    let mut manager = String::new();
+    for letter in product.chars().filter(|letter| !letter.is_control()) {
+        if manager.len() + letter.len_utf8() > MANAGER_BYTES_MAX {
+            break;
+        }
+        manager.push(letter);
+    }
+    if manager.is_empty() { "unknown".to_owned() } else { manager }
 }
 
 /// Puts the stored `managedFields` back into `new` if nothing but their times differs, so that a write without effect is

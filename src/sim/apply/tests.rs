@@ -1,6 +1,7 @@
 //! Behaviour of server-side apply, as observed on a real API server.
 
 mod built_in;
+mod deduced;
 mod fields;
 mod items;
 mod layers;
