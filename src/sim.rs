@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod discovery;
 pub mod draw;
 pub mod kinds;
+pub mod openapi;
 pub mod patch;
 pub mod protobuf;
 pub mod routes;

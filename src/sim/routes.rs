@@ -1,4 +1,6 @@
 //! x
-pub mod body;
-pub mod negotiate;
 pub mod request;
+pub mod negotiate;
+pub mod body;
+/// v
+pub const VERSION: &str = "v1.35.4";
