@@ -5,6 +5,7 @@
 //! What it does not simulate it refuses loudly.
 
 pub mod actors;
+pub mod admission;
 pub mod api_error;
 pub mod apply;
 pub mod builtin;

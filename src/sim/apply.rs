@@ -10,6 +10,7 @@
 mod check;
 mod compare;
 mod conflict;
+mod empty;
 mod engine;
 mod fields_v1;
 mod last_applied;
@@ -19,6 +20,7 @@ mod metadata;
 mod own;
 mod path;
 mod prune;
+pub mod scale;
 mod set;
 mod typing;
 mod value;
@@ -28,6 +30,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use self::empty::empty_object;
 pub use self::managers::Operation;
 pub use self::metadata::metadata_schema;
 pub use self::path::{FieldPath, PathElement};
@@ -54,7 +57,8 @@ pub struct Writer<'a> {
     pub kind: &'a str,
     /// All apiVersions that the kind is served in: entries of other versions are dropped. Empty: all are known.
     pub known_versions: &'a [&'a str],
-    /// For built-in kinds an object of the kind with nothing set, as the server's own type encodes it: the structs in it are never owned. `None` for custom resources.
+    /// For built-in kinds an object of the kind with nothing set, as the server's own type encodes it
+    /// ([`empty_object`]): the structs in it are never owned. `None` for custom resources.
     pub empty: Option<&'a Value>,
 }
 
@@ -116,7 +120,7 @@ pub fn update(live: Option<&Value>, new: Value, schema: &Schema, reset: &[FieldP
     let source = choose_source(requested, live, object_type, writer);
     let nothing = Value::Object(Map::new());
     let empty = writer.empty.unwrap_or(&nothing);
-    let old = live.unwrap_or(empty);
+    let old = live.map_or(Cow::Borrowed(empty), |live| with_empty_structs(live, empty));
     let reset = set_of(reset);
     let setting = Setting { object_type, reset: &reset, writer, empty };
     let encoded = {
@@ -125,13 +129,13 @@ pub fn update(live: Option<&Value>, new: Value, schema: &Schema, reset: &[FieldP
             return new;
         }
         let fits = |object: &Value| check::check(object, object_type, check::Duplicates::Allowed).is_ok();
-        if !fits(old) || !fits(&new) {
+        if !fits(&old) || !fits(&new) {
             // The server does not fail a write over its bookkeeping: the stored list stays.
             put_managed_fields(&mut new, stored_managed_fields(live).to_vec());
             return new;
         }
         managers.retain_versions(writer.known_versions);
-        setting.update(&mut managers, writer.manager, old, &new);
+        setting.update(&mut managers, writer.manager, &old, &new);
         managers.encode()
     };
     put_managed_fields(&mut new, managers::assemble(encoded, source));
@@ -163,6 +167,33 @@ fn check_kind(applied: &Value, writer: &Writer<'_>) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::bad_request(format!("invalid object type: {}", engine::kind_text(applied))))
+}
+
+/// A stored object may lack structs that the server's type always has; they are not new when a write fills them.
+fn with_empty_structs<'a>(live: &'a Value, empty: &Value) -> Cow<'a, Value> {
+    if !lacks_structs(live, empty) {
+        return Cow::Borrowed(live);
+    }
+    let mut filled = live.clone();
+    add_structs(&mut filled, empty);
+    Cow::Owned(filled)
+}
+
+fn lacks_structs(object: &Value, empty: &Value) -> bool {
+    let (Value::Object(fields), Value::Object(empty)) = (object, empty) else { return false };
+    empty.iter().any(|(name, empty)| fields.get(name).is_none_or(|field| lacks_structs(field, empty)))
+}
+
+fn add_structs(object: &mut Value, empty: &Value) {
+    let (Value::Object(fields), Value::Object(empty)) = (object, empty) else { return };
+    for (name, empty) in empty {
+        match fields.get_mut(name) {
+            Some(field) => add_structs(field, empty),
+            None => {
+                fields.insert(name.clone(), empty.clone());
+            }
+        }
+    }
 }
 
 fn has_uid(object: Option<&Value>) -> bool {
@@ -224,3 +255,6 @@ fn put_managed_fields(object: &mut Value, entries: Vec<Value>) {
         metadata.insert("managedFields".to_owned(), Value::Array(entries));
     }
 }
+
+#[cfg(test)]
+mod tests;

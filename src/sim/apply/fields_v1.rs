@@ -52,7 +52,7 @@ fn read<'a>(fields: &'a Value, at: Option<Type<'_>>, faithful: &mut bool) -> Res
     }
     // An empty object stands for the node itself; so does one whose keys all were of unknown kinds.
     let leaf = set.is_empty();
-    *faithful &= !(leaf && !fields.is_empty());
+    *faithful &= !leaf || fields.is_empty();
     Ok((set, member || leaf))
 }
 

@@ -141,7 +141,7 @@ impl<'s> Type<'s> {
             },
             PathElement::Key(_) => match self {
                 Self::Declared { schema, .. } => schema.items.as_ref().map(|_| (self.items(), false)),
-                Self::Deduced | Self::Whole => Some((Self::Whole, false)),
+                Self::Deduced | Self::Whole => None,
             },
             PathElement::Value(_) | PathElement::Index(_) => None,
         }

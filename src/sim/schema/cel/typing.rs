@@ -185,12 +185,14 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn call(&mut self, call: &CallExpr) -> Result<Typed<'a>, String> {
+        // `sets.contains(..)` is a function with a dotted name, unless `sets` is a variable.
         let qualified = match call.target.as_ref().map(|target| &target.expr) {
             Some(Expr::Ident(name)) if !self.variables.iter().any(|(variable, _)| variable == name) => {
                 Some(format!("{name}.{}", call.func_name))
             }
             _ => None,
         };
+        let qualified = qualified.filter(|name| functions::result(name).is_some());
         let target = match (&call.target, &qualified) {
             (Some(target), None) => Some(self.of(&target.expr)?),
             _ => None,
