@@ -60,7 +60,8 @@ impl OpenApi {
         self.documents.retain(|path, _| served.contains_key(path));
         for (path, resources) in served {
             let same = |known: &Document| {
-                known.resources.len() == resources.len() && known.resources.iter().zip(&resources).all(|(left, right)| Arc::ptr_eq(left, right))
+                known.resources.len() == resources.len()
+                    && known.resources.iter().zip(&resources).all(|(left, right)| Arc::ptr_eq(left, right))
             };
             if !self.documents.get(&path).is_some_and(same) {
                 self.documents.insert(path.clone(), Document::new(&path, resources));

@@ -66,7 +66,8 @@ impl<'a> Attributes<'a> {
         }
         let qualified = if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) };
         let what = if self.subresource.is_empty() { self.resource.to_owned() } else { format!("{}/{}", self.resource, self.subresource) };
-        let place = if self.namespace.is_empty() { "at the cluster scope".to_owned() } else { format!("in the namespace \"{}\"", self.namespace) };
+        let place =
+            if self.namespace.is_empty() { "at the cluster scope".to_owned() } else { format!("in the namespace \"{}\"", self.namespace) };
         let subject = if self.name.is_empty() { qualified } else { format!("{qualified} \"{}\"", self.name) };
         let verb = self.verb;
         let message =
@@ -142,7 +143,8 @@ mod tests {
         let attributes =
             Attributes { verb: "patch", group: "ex.io", resource: "ws", subresource: "status", namespace: "t", name: "aa", path: "" };
         let error = attributes.refusal(&who);
-        let text = "ws.ex.io \"aa\" is forbidden: User \"bob\" cannot patch resource \"ws/status\" in API group \"ex.io\" in the namespace \"t\"";
+        let text =
+            "ws.ex.io \"aa\" is forbidden: User \"bob\" cannot patch resource \"ws/status\" in API group \"ex.io\" in the namespace \"t\"";
         assert_eq!((error.code, error.message.as_str()), (403, text));
         assert_eq!(error.details, Some(json!({"name": "aa", "group": "ex.io", "kind": "ws"})));
         let list = Attributes { verb: "list", resource: "pods", ..Attributes::default() }.refusal(&who);

@@ -111,7 +111,8 @@ pub(super) fn delete(query: &Query, body: Option<&Value>) -> Result<DeleteOption
         }
     };
     if propagation.is_some() && options.orphan_dependents.is_some() {
-        let message = format!("Invalid value: {:?}: orphanDependents and deletionPropagation cannot be both set", propagation.unwrap_or_default());
+        let message =
+            format!("Invalid value: {:?}: orphanDependents and deletionPropagation cannot be both set", propagation.unwrap_or_default());
         causes.push(Cause::new("FieldValueInvalid", "propagationPolicy", message));
     }
     refuse("DeleteOptions", &causes)?;
@@ -123,7 +124,9 @@ fn check_delete_kind(body: &Value) -> Result<(), ApiError> {
         None | Some("" | "DeleteOptions") => Ok(()),
         Some(kind) => {
             let version = body["apiVersion"].as_str().unwrap_or("");
-            Err(ApiError::bad_request(format!("{kind} in version {version:?} cannot be handled as DeleteOptions: no kind {kind:?} is registered")))
+            Err(ApiError::bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as DeleteOptions: no kind {kind:?} is registered"
+            )))
         }
     }
 }
@@ -191,7 +194,9 @@ mod tests {
         assert!(patch(&Query::parse("force=true"), true).unwrap_err().message.contains("is required for apply patch"));
         assert!(patch(&Query::parse("force=true&fieldManager=m"), true).unwrap().1);
         let long = "m".repeat(129);
-        assert!(patch(&Query::parse(&format!("fieldManager={long}")), true).unwrap_err().message.contains("may not be more than 128 bytes"));
+        assert!(
+            patch(&Query::parse(&format!("fieldManager={long}")), true).unwrap_err().message.contains("may not be more than 128 bytes")
+        );
     }
 
     #[test]
@@ -203,7 +208,10 @@ mod tests {
         assert_eq!((options.propagation, options.grace_period_seconds), (Some(Propagation::Orphan), Some(3)));
         let error = delete(&Query::parse("propagationPolicy=Foo"), None).unwrap_err();
         assert!(error.message.contains("supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""));
-        assert_eq!(delete(&Query::default(), Some(&json!({"propagationPolicy": "Orphan", "orphanDependents": true}))).unwrap_err().code, 422);
+        assert_eq!(
+            delete(&Query::default(), Some(&json!({"propagationPolicy": "Orphan", "orphanDependents": true}))).unwrap_err().code,
+            422
+        );
         assert_eq!(delete(&Query::default(), Some(&json!({"kind": "Pod"}))).unwrap_err().code, 400);
     }
 

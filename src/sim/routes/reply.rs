@@ -61,12 +61,20 @@ impl Reply {
     /// A value as JSON or YAML, with the trailing newline of the server.
     pub fn value(status: u16, form: Form, value: &impl Serialize) -> Self {
         let body = if form.yaml { to_yaml(value) } else { to_json_line(value) };
-        Self { status, headers: vec![("content-type", form.content_type().to_owned()), ("cache-control", "no-cache, private".to_owned())], body }
+        Self {
+            status,
+            headers: vec![("content-type", form.content_type().to_owned()), ("cache-control", "no-cache, private".to_owned())],
+            body,
+        }
     }
 
     /// A refusal.
     pub fn error(error: &ApiError) -> Self {
-        let mut reply = if error.plain_text { Self::text(error.code, error.message.clone()) } else { Self::value(error.code, Form::JSON, &error.to_json()) };
+        let mut reply = if error.plain_text {
+            Self::text(error.code, error.message.clone())
+        } else {
+            Self::value(error.code, Form::JSON, &error.to_json())
+        };
         if let Some(seconds) = error.retry_after {
             reply.headers.push(("retry-after", seconds.to_string()));
         }
