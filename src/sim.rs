@@ -19,6 +19,7 @@ pub mod protobuf;
 pub mod routes;
 pub mod schema;
 pub mod selector;
+pub mod service;
 pub mod store;
 pub mod table;
 pub mod verbs;

@@ -18,6 +18,7 @@ mod reply;
 mod request;
 mod review;
 mod stream;
+mod transport;
 mod write;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use self::body::BODY_BYTES_MAX;
 pub use self::reply::{Answer, Reply};
 pub use self::request::{ApiRequest, Query, RequestInfo};
 pub use self::stream::{FrameSink, VirtualClock};
+pub use self::transport::response;
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity};
 use crate::sim::discovery;
