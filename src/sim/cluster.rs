@@ -163,4 +163,4 @@ impl Cluster {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::sim) mod tests;

@@ -1,7 +1,5 @@
 //! PATCH: the four patch formats over the newest object, then as PUT.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::{Asked, convert, create, decode, engines, errors, meta, update};
@@ -56,10 +54,8 @@ impl Cluster {
         if live.is_none() && asked.subresource.is_some() {
             return Err(errors::not_found(&asked.resource, asked.name));
         }
-        let schema = Arc::clone(asked.resource.schema());
-        let reset = update::reset_fields(asked);
-        let merged = engines::apply(live.as_deref(), &applied, &schema, reset, &self.writer(asked), force)?;
-        let mut object = decode::decode(asked, merged, decode::Source::Patched, &mut warnings)?;
+        let merged = engines::apply(asked, live.as_deref(), &applied, &update::reset_fields(asked), self.now(), force)?;
+        let mut object = decode::decode(asked, merged, decode::Source::Applied, &mut warnings)?;
         check_identity(asked, &mut object)?;
         let Some(live) = live else {
             return self.apply_missing(asked, object, warnings);
@@ -85,16 +81,13 @@ pub(super) fn patched(asked: &Asked<'_>, live: &Value, patch: &Patch) -> Result<
     match patch {
         Patch::Json(operations) => engines::json_patch(live, operations),
         Patch::Merge(changes) => engines::merge_patch(live, changes),
-        Patch::Strategic(changes) => engines::strategic_patch(live, changes, asked.resource.schema()),
+        Patch::Strategic(changes) => engines::strategic_patch(live, changes, &asked.resource),
         Patch::Apply { object, .. } => Ok(object.clone()),
     }
 }
 
-/// A patched object keeps its name and namespace; absent ones are filled in from the URL.
+/// A patched object keeps its name; an absent namespace is filled in from the URL.
 fn check_identity(asked: &Asked<'_>, object: &mut Value) -> Result<(), ApiError> {
-    if meta::text(object, "name").is_empty() {
-        meta::set(object, "name", Value::from(asked.name));
-    }
     create::check_namespace(asked, object)?;
     update::check_name(asked, object)
 }
