@@ -208,7 +208,12 @@ fn selectable_of(row: &Row, events_view: bool) -> Vec<SelectableField> {
                 other => other,
             };
             // Selectors look at the stored form; core events are the stored form of both views.
-            SelectableField { label: (*label).to_owned(), pointer: format!("/{}", path.replace('.', "/")) }
+            let label = match *label {
+                "reportingComponent" if events_view => "reportingController".to_owned(),
+                other if events_view => other.replace("involvedObject", "regarding"),
+                other => other.to_owned(),
+            };
+            SelectableField { label, pointer: format!("/{}", path.replace('.', "/")) }
         })
         .collect()
 }

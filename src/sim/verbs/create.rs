@@ -57,7 +57,7 @@ impl Cluster {
         validate::on_create(&asked.resource, &object)?;
         warnings.extend(finalizer_warnings(&asked.resource, &object));
         service::allocate(self, asked, &mut object, None)?;
-        admission::quota::charge(self, asked, &object)?;
+        admission::quota::charge(self, asked, &object, None)?;
         refuse_revision(&object)?;
         if let Some(entry) = self.store.get(&key) {
             return Err(errors::already_exists(&asked.resource, &name, meta::is_deleting(&entry.served)));
@@ -111,6 +111,9 @@ pub(super) fn check_namespace(asked: &Asked<'_>, object: &mut Value) -> Result<(
     }
     if asked.resource.namespaced && asked.namespace.is_empty() {
         return Err(ApiError::bad_request("an empty namespace may not be set during creation"));
+    }
+    if !asked.resource.namespaced && !asked.namespace.is_empty() {
+        return Err(ApiError::bad_request("namespace is not allowed on this type"));
     }
     let namespace = if asked.namespace.is_empty() { Value::Null } else { json!(asked.namespace) };
     meta::set(object, "namespace", namespace);

@@ -26,7 +26,7 @@ pub(in crate::sim) fn decode(asked: &Asked<'_>, mut object: Value, source: Sourc
         return Err(cannot_be_handled(resource, "json: cannot unmarshal value into Go struct field .metadata of type v1.ObjectMeta"));
     }
     report_unknown(asked, &object, source, warnings)?;
-    engines::check_types(resource, &object)?;
+    engines::check_types(resource, &object).map_err(|error| as_patch_error(error, &object, source))?;
     engines::drop_unknown(resource, &mut object);
     if !(resource.custom && source == Source::Applied) {
         engines::drop_nulls(resource, &mut object);
@@ -119,16 +119,23 @@ fn report_unknown(asked: &Asked<'_>, object: &Value, source: Source, warnings: &
     }
 }
 
+/// What is a 400 for a body is a 422 for the result of a patch.
+fn as_patch_error(error: ApiError, object: &Value, source: Source) -> ApiError {
+    if source == Source::Patched { unreadable_patch(object, &error.message) } else { error }
+}
+
+fn unreadable_patch(object: &Value, why: &str) -> ApiError {
+    let message = format!("Invalid value: {}: {why}", Value::from(object.to_string()));
+    let cause = crate::sim::api_error::Cause::new("FieldValueInvalid", "patch", message);
+    let mut error = ApiError::invalid("", "", "", std::slice::from_ref(&cause));
+    error.details = Some(json!({ "causes": [cause.to_json()] }));
+    error
+}
+
 fn strict_error(resource: &Resource, object: &Value, source: Source, sentences: &[String]) -> ApiError {
     let what = format!("strict decoding error: {}", sentences.join(", "));
     match source {
         Source::Body => cannot_be_handled(resource, &what),
-        Source::Patched | Source::Applied => {
-            let cause =
-                crate::sim::api_error::Cause::new("FieldValueInvalid", "patch", format!("Invalid value: {:?}: {what}", object.to_string()));
-            let mut error = ApiError::invalid("", "", "", std::slice::from_ref(&cause));
-            error.details = Some(json!({ "causes": [cause.to_json()] }));
-            error
-        }
+        Source::Patched | Source::Applied => unreadable_patch(object, &what),
     }
 }

@@ -86,11 +86,8 @@ pub(super) fn patched(asked: &Asked<'_>, live: &Value, patch: &Patch) -> Result<
     }
 }
 
-/// A patched object keeps its name and namespace; absent ones are filled in from the URL.
+/// A patched object keeps its name; an absent namespace is filled in from the URL.
 fn check_identity(asked: &Asked<'_>, object: &mut Value) -> Result<(), ApiError> {
-    if meta::text(object, "name").is_empty() {
-        meta::set(object, "name", Value::from(asked.name));
-    }
     create::check_namespace(asked, object)?;
     update::check_name(asked, object)
 }

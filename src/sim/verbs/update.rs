@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Asked, convert, create, decode, engines, errors, meta, prepare, service, validate};
+use crate::sim::admission;
 use crate::sim::api_error::ApiError;
 use crate::sim::apply::{self, FieldPath};
 use crate::sim::cluster::{Cluster, Identity, WriteOptions, Written};
@@ -83,6 +84,9 @@ impl Cluster {
         prepare::on_update(asked, &mut new, live);
         service::allocate(self, asked, &mut new, Some(live))?;
         validate::on_update(asked, &new, live)?;
+        if asked.subresource.is_none() && (asked.is("services") || asked.is("persistentvolumeclaims")) {
+            admission::quota::charge(self, asked, &new, Some(live))?;
+        }
         warnings.extend(create::finalizer_warnings(&asked.resource, &new));
         meta::copy(&mut new, live, "resourceVersion");
         if new["metadata"]["managedFields"].as_array().is_some_and(Vec::is_empty) {
