@@ -2,6 +2,7 @@
 
 mod custom;
 mod deletion;
+mod lists;
 mod writes;
 
 use serde_json::{Value, json};
