@@ -1,7 +1,5 @@
 //! Many objects and many watches at once.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use serde_json::{Value, json};
 
 use super::tests::{cluster, config_map, create, me, seen, watch};
