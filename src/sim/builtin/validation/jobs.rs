@@ -76,7 +76,7 @@ fn failure_policy(c: &mut Causes, spec: &Value, at: &str) {
     for (index, rule) in list(policy, "rules").iter().enumerate() {
         let place = format!("{at}.podFailurePolicy.rules[{index}]");
         c.one_of(rule, &place, "action", &["Count", "FailIndex", "FailJob", "Ignore"], true);
-        if has(rule, "onExitCodes") == (!list(rule, "onPodConditions").is_empty()) {
+        if has(rule, "onExitCodes") != list(rule, "onPodConditions").is_empty() {
             c.invalid(place, rule, "must specify one of: `onExitCodes` or `onPodConditions`");
         }
     }
