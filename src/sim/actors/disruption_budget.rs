@@ -1,0 +1,2 @@
+//! budgets
+pub mod arithmetic;

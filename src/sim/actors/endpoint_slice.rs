@@ -1,0 +1,2 @@
+//! slices
+pub mod packing;

@@ -1,0 +1,4 @@
+//! The ReplicaSet controller.
+
+pub mod order;
+pub mod status;
