@@ -7,3 +7,5 @@ pub mod endpoint_slice;
 pub mod labels;
 pub mod object;
 pub mod replica_set;
+pub mod resources;
+pub mod scheduler;

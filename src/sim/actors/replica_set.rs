@@ -2,3 +2,5 @@
 
 pub mod order;
 pub mod status;
+#[cfg(test)]
+mod tests;

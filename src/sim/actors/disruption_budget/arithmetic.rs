@@ -39,3 +39,47 @@ impl Budget {
         at(budget, &["spec", "maxUnavailable"]).is_some() || at(budget, &["spec", "minAvailable"]).is_some_and(Value::is_string)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn budget(spec: Value) -> Value {
+        json!({ "spec": spec })
+    }
+
+    #[test]
+    fn row_50_half_of_seven_with_six_ready_lets_two_go() {
+        let counts = Budget::of(&budget(json!({ "minAvailable": "50%" })), 7, 7, 6);
+        assert_eq!(counts, Budget { expected: 7, desired: 4, healthy: 6, allowed: 2 });
+    }
+
+    #[test]
+    fn row_51_at_most_thirty_percent_of_seven_may_be_away() {
+        let counts = Budget::of(&budget(json!({ "maxUnavailable": "30%" })), 7, 7, 6);
+        assert_eq!(counts, Budget { expected: 7, desired: 4, healthy: 6, allowed: 2 });
+    }
+
+    #[test]
+    fn row_52_of_three_with_two_ready() {
+        let rows = [
+            (json!({ "minAvailable": "34%" }), 2, 0),
+            (json!({ "maxUnavailable": "10%" }), 2, 0),
+            (json!({ "minAvailable": "100%" }), 3, 0),
+            (json!({ "minAvailable": 1 }), 1, 1),
+            (json!({ "minAvailable": 5 }), 5, 0),
+        ];
+        for (spec, desired, allowed) in rows {
+            let counts = Budget::of(&budget(spec.clone()), 3, 3, 2);
+            assert_eq!((counts.desired, counts.allowed), (desired, allowed), "{spec}");
+        }
+    }
+
+    #[test]
+    fn pods_without_a_controller_add_nothing_to_a_percentage() {
+        let counts = Budget::of(&budget(json!({ "minAvailable": "50%" })), 3, 0, 3);
+        assert_eq!(counts, Budget { expected: 0, desired: 0, healthy: 3, allowed: 0 });
+    }
+}

@@ -1,0 +1,5 @@
+//! scheduler
+pub mod filter;
+pub mod message;
+#[cfg(test)]
+mod tests;
