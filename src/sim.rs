@@ -14,5 +14,6 @@ pub mod kinds;
 pub mod patch;
 pub mod schema;
 pub mod selector;
+pub mod simulation;
 pub mod store;
 pub mod verbs;

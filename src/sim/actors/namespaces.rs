@@ -1,0 +1,2 @@
+//! ns
+pub mod phase;

@@ -1,0 +1,3 @@
+//! sim
+mod schedule;
+pub use schedule::{Reaction, Schedule};
