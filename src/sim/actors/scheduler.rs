@@ -24,7 +24,7 @@ use super::replica_set::order::has_ended;
 use super::resources::of_pod;
 use super::{Actor, Commit};
 use crate::sim::api_error::ApiError;
-use crate::sim::cluster::{Cluster, Patch, WriteOptions};
+use crate::sim::cluster::{Cluster, WriteOptions};
 use crate::sim::simulation::Schedule;
 
 /// The scheduler and what it knows of the nodes' load.
@@ -36,6 +36,8 @@ pub struct Scheduler {
     usage: BTreeMap<String, Usage>,
     /// Keys of pods that fit nowhere when last tried.
     unschedulable: BTreeSet<String>,
+    /// Keys of placed pods that keep others away from them.
+    repelling: BTreeSet<String>,
 }
 
 impl Default for Scheduler {
@@ -48,6 +50,7 @@ impl Default for Scheduler {
             backoff: Backoff::new(first, longest),
             usage: BTreeMap::new(),
             unschedulable: BTreeSet::new(),
+            repelling: BTreeSet::new(),
         }
     }
 }
@@ -116,10 +119,14 @@ impl Scheduler {
         if before.map(|(node, _)| node) != after.map(|(node, _)| node) {
             if let Some((node, pod)) = before {
                 self.leave(node, pod);
+                self.repelling.remove(&key);
                 self.retry_all(schedule);
             }
             if let Some((node, pod)) = after {
                 self.join(node, pod);
+                if spread::repels(pod) {
+                    self.repelling.insert(key.clone());
+                }
             }
         }
         match commit.after.as_deref() {
@@ -185,7 +192,7 @@ impl Scheduler {
     /// The best node, ties by a draw; or the reasons of all.
     fn choose(&self, pod: &Value, cluster: &Cluster) -> Result<String, Vec<Vec<Reason>>> {
         let nodes = cluster.list("nodes", None);
-        let spread = spread::Spread::of(pod, &nodes, cluster);
+        let spread = spread::Spread::of(pod, &nodes, &self.repelling, cluster);
         let empty = Usage::default();
         let mut refusals = Vec::new();
         let mut best: Option<(i64, u64, &str)> = None;
@@ -205,7 +212,7 @@ impl Scheduler {
     }
 
     fn bind(&mut self, pod: &Value, node: &str, cluster: &mut Cluster) -> Result<(), ApiError> {
-        cluster.bind(self.client.identity(), namespace(pod), name(pod), node, &WriteOptions::manager("kube-scheduler"))?;
+        cluster.bind(self.client.identity(), namespace(pod), name(pod), &binding(pod, node), &WriteOptions::manager("kube-scheduler"))?;
         let message = format!("Successfully assigned {}/{} to {node}", namespace(pod), name(pod));
         self.recorder.record(cluster, pod, Note::normal("Scheduled", message));
         Ok(())
@@ -229,15 +236,11 @@ impl Scheduler {
     }
 }
 
-/// Names what binding needs, for callers that bind by hand: the pod's uid guards against a namesake.
-pub fn binding(pod: &Value, node: &str) -> Value {
+/// The pod's uid guards against a namesake.
+fn binding(pod: &Value, node: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Binding",
         "metadata": { "name": name(pod), "namespace": namespace(pod), "uid": uid(pod) },
         "target": { "apiVersion": "v1", "kind": "Node", "name": node },
     })
 }
-
-/// The patch type is named here so that the import says what scheduling never does: it patches nothing.
-#[expect(dead_code, reason = "documents that the scheduler writes by binding and status only")]
-type NoPatch = Patch;
