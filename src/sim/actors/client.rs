@@ -126,3 +126,9 @@ pub fn is_namespace_terminating(error: &ApiError) -> bool {
     let causes = error.details.as_ref().map_or(&[][..], |details| super::object::items(details, &["causes"]));
     causes.iter().any(|cause| super::object::text(cause, &["reason"]) == "NamespaceTerminating")
 }
+
+/// The person who operates the cluster: fault hooks and drains act in this name.
+pub fn administrator() -> Identity {
+    let groups = vec!["system:masters".to_owned(), "system:authenticated".to_owned()];
+    Identity { user: "kubernetes-admin".to_owned(), groups, user_agent: "kubectl".to_owned() }
+}

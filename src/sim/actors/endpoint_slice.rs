@@ -219,7 +219,8 @@ impl EndpointSlices {
 
     /// The `Endpoints` of a Service that is gone; slices are owned and go by garbage collection.
     fn remove_endpoints(&self, cluster: &mut Cluster, of: &str, called: &str) -> Result<(), ApiError> {
-        let managed = |endpoints: &Arc<Value>| labels(endpoints).is_some_and(|labels| labels.contains_key("endpoints.kubernetes.io/managed-by"));
+        let managed =
+            |endpoints: &Arc<Value>| labels(endpoints).is_some_and(|labels| labels.contains_key("endpoints.kubernetes.io/managed-by"));
         match cluster.get("endpoints", of, called).filter(managed) {
             Some(endpoints) => self.client.delete_in_background(cluster, "endpoints", &endpoints),
             None => Ok(()),

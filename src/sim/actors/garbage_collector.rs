@@ -189,13 +189,7 @@ impl GarbageCollector {
     }
 
     /// The owner goes when nothing that blocks it is left.
-    fn await_dependents(
-        &self,
-        object: &Value,
-        at: &ObjectKey,
-        cluster: &mut Cluster,
-        schedule: &mut Schedule,
-    ) -> Result<(), ApiError> {
+    fn await_dependents(&self, object: &Value, at: &ObjectKey, cluster: &mut Cluster, schedule: &mut Schedule) -> Result<(), ApiError> {
         let blocking: Vec<Arc<Value>> =
             dependents(object, cluster).into_iter().map(|(_, found)| found).filter(|found| blocks(found, uid(object))).collect();
         if blocking.is_empty() {

@@ -8,8 +8,6 @@ pub mod probes;
 pub mod profile;
 pub mod run;
 pub mod status;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +24,7 @@ use super::events::{Note, Recorder};
 use super::object::{self, int, is_deleting, items, name, namespace, text, uid};
 use super::replica_set::order::has_ended;
 use super::{Actor, Commit};
+use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, DeleteOptions};
 use crate::sim::draw::Draws;
 use crate::sim::simulation::Schedule;
@@ -151,6 +150,23 @@ impl Pods {
         self.profiles.iter().find(|profile| profile.describes(pod)).cloned().unwrap_or_default()
     }
 
+    /// The node evicts a pod for lack of a resource: its containers are gone at once, the object stays as Failed.
+    ///
+    /// # Errors
+    /// 404 for a pod that does not exist; what the server refuses.
+    pub fn evict(&mut self, key: &str, resource: &str, cluster: &mut Cluster, schedule: &mut Schedule) -> Result<(), ApiError> {
+        let (of, called) = object::split_key(key);
+        let Some(pod) = cluster.get("pods", of, called) else {
+            return Err(ApiError::new(404, "NotFound", format!("pods \"{called}\" not found")));
+        };
+        let node = text(&pod, &["spec", "nodeName"]).to_owned();
+        let message = format!("The node was low on resource: {resource}. ");
+        self.recorder.record_from(cluster, &node, &pod, Note::warning("Evicted", message.clone()));
+        schedule.soon(key);
+        let status = evicted_status(&pod, &message, cluster.now());
+        Client::kubelet(&node).update_status(cluster, "pods", &pod, status)
+    }
+
     /// Takes all steps that are due, and reports.
     fn live(&mut self, key: &str, pod: &Arc<Value>, node: &str, cluster: &mut Cluster, schedule: &mut Schedule) {
         let now = cluster.now();
@@ -255,10 +271,9 @@ fn notes(pod: &Value, container: &Value, remark: &Remark) -> Vec<Note> {
             Note::warning("Failed", format!("Failed to pull image \"{image}\": {error}")),
             Note::warning("Failed", "Error: ErrImagePull"),
         ],
-        Remark::PullBackOff => vec![
-            Note::normal("BackOff", format!("Back-off pulling image \"{image}\"")),
-            Note::warning("Failed", "Error: ImagePullBackOff"),
-        ],
+        Remark::PullBackOff => {
+            vec![Note::normal("BackOff", format!("Back-off pulling image \"{image}\"")), Note::warning("Failed", "Error: ImagePullBackOff")]
+        }
         Remark::Started => vec![
             Note::normal("Created", format!("Created container: {called}")),
             Note::normal("Started", format!("Started container {called}")),

@@ -22,8 +22,8 @@ pub struct Reaction {
 }
 
 impl Reaction {
-    /// Actors act in the instant of the change.
-    pub const INSTANT: Self = Self { least: SignedDuration::ZERO, spread: SignedDuration::ZERO };
+    /// Actors act in the microsecond after the change. (Not in the same instant: time has to move, whatever they do.)
+    pub const INSTANT: Self = Self { least: SignedDuration::from_micros(1), spread: SignedDuration::ZERO };
 }
 
 impl Default for Reaction {
@@ -104,7 +104,7 @@ impl Schedule {
 
     fn reaction_time(&self, key: &str) -> SignedDuration {
         if self.reaction.spread.is_zero() {
-            return self.reaction.least;
+            return self.reaction.least.max(SignedDuration::from_micros(1));
         }
         let identity = format!("{}/{key}", self.actor);
         let instant = u64::try_from(self.now.as_nanosecond().unsigned_abs() & u128::from(u64::MAX)).unwrap_or(0);

@@ -191,7 +191,14 @@ mod tests {
         let endpoints = &groups.values().next().unwrap().endpoints;
         let conditions: Vec<[&Value; 3]> =
             endpoints.iter().map(|endpoint| ["ready", "serving", "terminating"].map(|field| &endpoint["conditions"][field])).collect();
-        assert_eq!(conditions, [[true, true, false], [false, false, false], [false, true, true]].map(|row| row.map(|flag| if flag { &Value::Bool(true) } else { &Value::Bool(false) })));
+        assert_eq!(
+            conditions,
+            [[true, true, false], [false, false, false], [false, true, true]].map(|row| row.map(|flag| if flag {
+                &Value::Bool(true)
+            } else {
+                &Value::Bool(false)
+            }))
+        );
         assert_eq!(endpoints[0]["zone"], "z");
         let subsets = subsets(&service, &pods);
         assert_eq!(subsets[0]["addresses"].as_array().unwrap().len(), 1);

@@ -32,11 +32,9 @@ pub fn note(conditions: &mut Vec<Value>, remaining: &Remaining, now: Timestamp) 
 fn wanted(remaining: &Remaining) -> [Condition; 5] {
     let well = |kind, reason: &str, message: &str| Condition::new(kind, "False", reason, message);
     let failure = match &remaining.error {
-        None => well(
-            "NamespaceDeletionContentFailure",
-            "ContentDeleted",
-            "All content successfully deleted, may be waiting on finalization",
-        ),
+        None => {
+            well("NamespaceDeletionContentFailure", "ContentDeleted", "All content successfully deleted, may be waiting on finalization")
+        }
         Some(error) => Condition::new("NamespaceDeletionContentFailure", "True", "ContentDeletionFailed", error.clone()),
     };
     [

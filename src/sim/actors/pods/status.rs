@@ -140,7 +140,8 @@ fn container_status(pod: &Value, container: &Value, report: &Report<'_>) -> Valu
     };
     if run.has_run {
         status["imageID"] = json!(image_id(container, report.draws));
-        let restarts = if matches!(run.state, State::Restarting { backoff: Some(_), .. }) { run.restarts.saturating_sub(1) } else { run.restarts };
+        let restarts =
+            if matches!(run.state, State::Restarting { backoff: Some(_), .. }) { run.restarts.saturating_sub(1) } else { run.restarts };
         status["containerID"] = json!(container_id(pod, container, restarts, report.draws));
     }
     status
@@ -157,12 +158,12 @@ fn state(pod: &Value, container: &Value, report: &Report<'_>) -> Value {
     };
     let image = text(container, &["image"]);
     match (&run.state, &run.past) {
-        (State::Running { since } | State::Stopping { since: Some(since), .. }, _) => json!({ "running": { "startedAt": seconds_text(*since) } }),
+        (State::Running { since } | State::Stopping { since: Some(since), .. }, _) => {
+            json!({ "running": { "startedAt": seconds_text(*since) } })
+        }
         (State::PullFailed { waiting: false, .. }, _) => waiting("ErrImagePull", format!("failed to pull image \"{image}\"")),
         (State::PullFailed { waiting: true, .. }, _) => waiting("ImagePullBackOff", format!("Back-off pulling image \"{image}\"")),
-        (State::Restarting { backoff: Some(delay), .. }, _) => {
-            waiting("CrashLoopBackOff", crash_loop(pod, container, delay.as_secs()))
-        }
+        (State::Restarting { backoff: Some(delay), .. }, _) => waiting("CrashLoopBackOff", crash_loop(pod, container, delay.as_secs())),
         (State::Restarting { backoff: None, .. } | State::Ended, Some(past)) => {
             json!({ "terminated": terminated(pod, container, past, report) })
         }
@@ -204,7 +205,8 @@ fn init_containers(pod: &Value, report: &Report<'_>) -> Value {
             let id = container_id(pod, container, 0, report.draws);
             let at = text(pod, &["status", "startTime"]);
             let at = if at.is_empty() { seconds_text(report.now) } else { at.to_owned() };
-            let done = json!({ "terminated": { "exitCode": 0, "reason": "Completed", "startedAt": at, "finishedAt": at, "containerID": id } });
+            let done =
+                json!({ "terminated": { "exitCode": 0, "reason": "Completed", "startedAt": at, "finishedAt": at, "containerID": id } });
             status["containerID"] = json!(id);
             status["state"] = if sidecar && report.run.state != State::Ended { json!({ "running": { "startedAt": at } }) } else { done };
         }
