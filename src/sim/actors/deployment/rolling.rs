@@ -44,23 +44,34 @@ fn shrink_old(bounds: &Bounds, sets: &Sets) -> Vec<Resize> {
         return Vec::new();
     }
     let (mut resizes, remaining) = drop_unhealthy(&sets.old, room);
-    resizes.extend(drop_available(&remaining, sets.available() - bounds.least()));
+    if let Some(remaining) = remaining {
+        resizes.extend(drop_available(&remaining, sets.available() - bounds.least()));
+    }
     resizes
 }
 
 /// Removes unavailable pods of old ReplicaSets, at most `room`; also gives the old ReplicaSets as they are then.
-fn drop_unhealthy(old: &[SetView], mut room: i64) -> (Vec<Resize>, Vec<SetView>) {
+///
+/// None: a ReplicaSet was sized down and its status does not know it yet. Counting those pods as available would take too
+/// many away, so this pass ends here.
+fn drop_unhealthy(old: &[SetView], mut room: i64) -> (Vec<Resize>, Option<Vec<SetView>>) {
     let mut resizes = Vec::new();
     let mut remaining = old.to_vec();
-    for set in &mut remaining {
+    for set in remaining.iter_mut().filter(|set| set.replicas > 0) {
+        if room <= 0 {
+            break;
+        }
+        if set.available > set.replicas {
+            return (resizes, None);
+        }
         let drop = (set.replicas - set.available).min(room);
-        if set.replicas > 0 && drop > 0 {
+        if drop > 0 {
             room -= drop;
             set.replicas -= drop;
             resizes.push(Resize::new(set, set.replicas));
         }
     }
-    (resizes, remaining)
+    (resizes, Some(remaining))
 }
 
 /// Removes `spare` pods from the oldest ReplicaSets.

@@ -392,3 +392,13 @@ fn annotations_are_copied_to_the_new_set_except_the_controllers_own() {
     assert_eq!(set["metadata"]["annotations"], expected);
     assert_eq!(revision::synced_set(&made, &set, 7), None);
 }
+
+#[test]
+fn a_set_whose_status_lags_behind_its_size_is_not_shrunk_further() {
+    let mut play = Play::updated(10, json!(3), json!(2));
+    play.settle();
+    (play.sets[0].replicas, play.sets[0].available, play.sets[1].replicas) = (5, 8, 3);
+    play.scale_to(5);
+    let lagging = play.sets();
+    assert!(rolling::rolling(&play.bounds(), &lagging).is_empty());
+}
