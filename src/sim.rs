@@ -21,6 +21,7 @@ pub mod routes;
 pub mod schema;
 pub mod selector;
 pub mod service;
+pub mod simulation;
 pub mod store;
 pub mod table;
 pub mod verbs;

@@ -40,8 +40,11 @@ fn profiles() -> Vec<PodProfile> {
     let slow = Startup { load: SignedDuration::from_mins(2), ..Startup::default() };
     vec![
         PodProfile { failure: Some(Failure::NeverReady), ..labelled("never") },
-        PodProfile { failure: Some(Failure::Crash { after: SignedDuration::from_secs(2), times: None }), ..labelled("crash") },
-        PodProfile { failure: Some(Failure::ImagePull { times: None }), ..labelled("no-image") },
+        PodProfile {
+            failure: Some(Failure::Crash { after: SignedDuration::from_secs(2), times: None, exit_code: 1, reason: "Error".to_owned() }),
+            ..labelled("crash")
+        },
+        PodProfile { failure: Some(Failure::ImagePull { times: None, message: "manifest unknown".to_owned() }), ..labelled("no-image") },
         PodProfile { startup: slow, ..labelled("slow") },
     ]
 }
@@ -93,7 +96,9 @@ impl Stage {
         });
         self.server.with(|state| {
             let cluster = &mut state.world.cluster;
-            cluster.create(&admin, "namespaces", "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), &options).unwrap();
+            cluster
+                .create(&admin, "namespaces", "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), &options)
+                .unwrap();
             let _there = cluster.create(&admin, "gatewayclasses.gateway.networking.k8s.io", "", class, &options);
             cluster.create(&admin, "gateways.gateway.networking.k8s.io", name, gateway, &options).unwrap();
         });
@@ -125,12 +130,25 @@ pub fn play(name: &str, body: impl AsyncFnOnce(&Arena)) {
         body(&arena).await;
         operator.abort();
         let violations = stage.violations();
-        assert!(violations.is_empty(), "{name}: {} violations, the first: {}", violations.len(), violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n"));
+        assert!(
+            violations.is_empty(),
+            "{name}: {} violations, the first: {}",
+            violations.len(),
+            violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
+        );
     });
 }
 
 /// Orders kinds for a comparison of end states.
 pub fn end_state(stage: &Stage, namespace: &str) -> Vec<Value> {
-    let kinds = ["deployments.apps", "services", "httproutes.gateway.networking.k8s.io", "poddisruptionbudgets.policy", "modeldeployments.modelward.dev"];
-    stage.server.with(|state| kinds.iter().flat_map(|kind| state.world.cluster.list(kind, Some(namespace))).map(|object| (*object).clone()).collect())
+    let kinds = [
+        "deployments.apps",
+        "services",
+        "httproutes.gateway.networking.k8s.io",
+        "poddisruptionbudgets.policy",
+        "modeldeployments.modelward.dev",
+    ];
+    stage.server.with(|state| {
+        kinds.iter().flat_map(|kind| state.world.cluster.list(kind, Some(namespace))).map(|object| (*object).clone()).collect()
+    })
 }
