@@ -5,14 +5,21 @@
 //! What it does not simulate it refuses loudly.
 
 pub mod actors;
+pub mod admission;
 pub mod api_error;
 pub mod apply;
 pub mod builtin;
 pub mod cluster;
+pub mod discovery;
 pub mod draw;
 pub mod kinds;
+pub mod openapi;
 pub mod patch;
+pub mod protobuf;
+pub mod routes;
 pub mod schema;
 pub mod selector;
+pub mod service;
 pub mod store;
+pub mod table;
 pub mod verbs;
