@@ -12,6 +12,7 @@ pub mod builtin;
 pub mod cluster;
 pub mod discovery;
 pub mod draw;
+pub mod gateway_api;
 pub mod kinds;
 pub mod openapi;
 pub mod patch;

@@ -61,7 +61,7 @@ fn read_write(query: &Query, causes: &mut Vec<Cause>) -> WriteOptions {
             FieldValidation::Warn
         }
     };
-    WriteOptions { field_manager, dry_run, field_validation, ..WriteOptions::default() }
+    WriteOptions { field_manager, dry_run, field_validation, duplicate_fields: Vec::new() }
 }
 
 fn read_dry_run(values: &[String], causes: &mut Vec<Cause>) -> bool {

@@ -30,23 +30,21 @@ impl Call<'_> {
             return Err(error.clone());
         }
         let options = options::write(self.query, "CreateOptions")?;
-        let decoded = decoded?;
-        let mut warnings = self.duplicates(&decoded, &options)?;
-        let written = cluster.create(&self.request.identity, &self.key, self.namespace(), decoded.value, &options)?;
-        warnings.extend(written.warnings.iter().cloned());
-        self.written(cluster, form, &written, &warnings)
+        let Decoded { value, duplicates } = decoded?;
+        let options = WriteOptions { duplicate_fields: duplicates, ..options };
+        let written = cluster.create(&self.request.identity, &self.key, self.namespace(), value, &options)?;
+        self.written(cluster, form, &written)
     }
 
     pub(super) fn put(&self, cluster: &mut Cluster) -> Result<Reply, ApiError> {
         let form = self.form(false)?;
         body::check_size(&self.request.body)?;
         let options = options::write(self.query, "UpdateOptions")?;
-        let decoded = self.body_of_object()?;
-        let mut warnings = self.duplicates(&decoded, &options)?;
+        let Decoded { value, duplicates } = self.body_of_object()?;
+        let options = WriteOptions { duplicate_fields: duplicates, ..options };
         let (namespace, name) = (self.namespace(), self.info.name.as_str());
-        let written = cluster.update(&self.request.identity, &self.key, namespace, name, self.subresource(), decoded.value, &options)?;
-        warnings.extend(written.warnings.iter().cloned());
-        self.written(cluster, form, &written, &warnings)
+        let written = cluster.update(&self.request.identity, &self.key, namespace, name, self.subresource(), value, &options)?;
+        self.written(cluster, form, &written)
     }
 
     pub(super) fn patch(&self, cluster: &mut Cluster) -> Result<Reply, ApiError> {
@@ -55,18 +53,21 @@ impl Call<'_> {
         body::check_size(&self.request.body)?;
         let apply = kind == APPLY_PATCH;
         let (options, force) = options::patch(self.query, apply)?;
-        let decoded = body::patch(&self.request.body, apply)?;
-        let mut warnings = self.patch_duplicates(&decoded, &options, apply)?;
+        let Decoded { value, duplicates } = body::patch(&self.request.body, apply)?;
+        if apply && options.field_validation == FieldValidation::Strict && !duplicates.is_empty() {
+            let sentences: Vec<String> = duplicates.iter().map(|path| format!("duplicate field {path:?}")).collect();
+            return Err(ApiError::bad_request(format!("error strict decoding YAML: {}", sentences.join(", "))));
+        }
+        let options = WriteOptions { duplicate_fields: duplicates, ..options };
         let patch = match kind {
-            JSON_PATCH => Patch::Json(decoded.value),
-            MERGE_PATCH => Patch::Merge(decoded.value),
-            STRATEGIC_PATCH => Patch::Strategic(decoded.value),
-            _ => Patch::Apply { object: decoded.value, force },
+            JSON_PATCH => Patch::Json(value),
+            MERGE_PATCH => Patch::Merge(value),
+            STRATEGIC_PATCH => Patch::Strategic(value),
+            _ => Patch::Apply { object: value, force },
         };
         let (namespace, name) = (self.namespace(), self.info.name.as_str());
         let written = cluster.patch(&self.request.identity, &self.key, namespace, name, self.subresource(), patch, &options)?;
-        warnings.extend(written.warnings.iter().cloned());
-        self.written(cluster, form, &written, &warnings)
+        self.written(cluster, form, &written)
     }
 
     fn patch_type(&self) -> Result<&'static str, ApiError> {
@@ -128,7 +129,7 @@ impl Call<'_> {
             "Binding" => cluster.bind(who, namespace, name, &decoded.value, &options)?,
             _ => return self.token(cluster, form, decoded.value),
         };
-        self.written(cluster, form, &written, &written.warnings)
+        self.written(cluster, form, &written)
     }
 
     /// A token for a service account. It opens nothing: the simulated server authenticates nobody by token.
@@ -158,43 +159,9 @@ impl Call<'_> {
         body::object(&self.request.content_type, &self.request.body, &self.resource.kind, self.resource.custom)
     }
 
-    fn written(&self, cluster: &Cluster, form: Form, written: &Written, warnings: &[String]) -> Result<Reply, ApiError> {
-        Ok(self.object(cluster, written.code, form, &written.object)?.with_warnings(warnings))
+    fn written(&self, cluster: &Cluster, form: Form, written: &Written) -> Result<Reply, ApiError> {
+        Ok(self.object(cluster, written.code, form, &written.object)?.with_warnings(&written.warnings))
     }
-
-    /// What duplicate fields of a POST or PUT lead to: a 400, warnings, or nothing.
-    fn duplicates(&self, decoded: &Decoded, options: &WriteOptions) -> Result<Vec<String>, ApiError> {
-        let sentences = sentences(decoded, options);
-        if sentences.is_empty() || options.field_validation != FieldValidation::Strict {
-            return Ok(sentences);
-        }
-        let (kind, version) = (&self.resource.kind, &self.resource.id.version);
-        let what = format!("strict decoding error: {}", sentences.join(", "));
-        Err(ApiError::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {what}")))
-    }
-
-    /// The same of a PATCH.
-    fn patch_duplicates(&self, decoded: &Decoded, options: &WriteOptions, apply: bool) -> Result<Vec<String>, ApiError> {
-        let sentences = sentences(decoded, options);
-        if sentences.is_empty() || options.field_validation != FieldValidation::Strict {
-            return Ok(sentences);
-        }
-        if apply {
-            return Err(ApiError::bad_request(format!("error strict decoding YAML: {}", sentences.join(", "))));
-        }
-        let message = format!("Invalid value: {:?}: strict decoding error: {}", decoded.value.to_string(), sentences.join(", "));
-        let cause = Cause::new("FieldValueInvalid", "patch", message);
-        let mut error = ApiError::invalid("", "", "", std::slice::from_ref(&cause));
-        error.details = Some(json!({ "causes": [cause.to_json()] }));
-        Err(error)
-    }
-}
-
-fn sentences(decoded: &Decoded, options: &WriteOptions) -> Vec<String> {
-    if options.field_validation == FieldValidation::Ignore {
-        return Vec::new();
-    }
-    decoded.duplicates.iter().map(|path| format!("duplicate field {path:?}")).collect()
 }
 
 fn check_kind(value: &Value, kind: &str) -> Result<(), ApiError> {

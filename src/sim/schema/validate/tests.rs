@@ -264,3 +264,13 @@ fn duplicates_respect_defaults_of_keys() {
         [("FieldValueDuplicate", "spec.ports[1]".to_owned(), "Duplicate value: {\"port\":80,\"protocol\":\"TCP\"}".to_owned())]
     );
 }
+
+#[test]
+fn of_metadata_only_the_names_are_the_business_of_the_schema() {
+    let schema = parse(&json!({"type": "object", "properties": {"metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 3}}}}})).unwrap();
+    let object = json!({"metadata": {"name": "long", "creationTimestamp": null, "finalizers": ["a/b", "a/b"], "labels": {"a": null}}});
+    assert_eq!(
+        validate(&schema, &object, None, ""),
+        [Cause::new("FieldValueTooLong", "metadata.name", "Too long: may not be more than 3 bytes")]
+    );
+}
