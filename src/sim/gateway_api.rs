@@ -18,11 +18,18 @@ pub fn definitions() -> Vec<Value> {
 }
 
 fn definition(kind: &str, plural: &str, singular: &str, short: &str, scope: &str, spec: Value) -> Value {
-    let mut names = json!({"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular, "categories": ["gateway-api"]});
+    let mut names =
+        json!({"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular, "categories": ["gateway-api"]});
     if !short.is_empty() {
         names["shortNames"] = json!([short]);
     }
-    let schema = object(&[("apiVersion", text(0)), ("kind", text(0)), ("metadata", json!({"type": "object"})), ("spec", spec), ("status", status(kind))]);
+    let schema = object(&[
+        ("apiVersion", text(0)),
+        ("kind", text(0)),
+        ("metadata", json!({"type": "object"})),
+        ("spec", spec),
+        ("status", status(kind)),
+    ]);
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -88,9 +95,10 @@ fn gateway_class() -> Value {
 }
 
 fn gateway() -> Value {
-    let routes = object(&[
-        ("namespaces", with_default(object(&[("from", with_default(choice(&["All", "Selector", "Same"]), json!("Same")))]), json!({"from": "Same"}))),
-    ]);
+    let routes = object(&[(
+        "namespaces",
+        with_default(object(&[("from", with_default(choice(&["All", "Selector", "Same"]), json!("Same")))]), json!({"from": "Same"})),
+    )]);
     let listener = object(&[
         ("name", text(1)),
         ("hostname", text(1)),
@@ -160,7 +168,8 @@ fn backend() -> Value {
 }
 
 fn filter() -> Value {
-    let header = required(object(&[("name", text(1)), ("value", json!({"type": "string", "minLength": 1, "maxLength": 4096}))]), &["name", "value"]);
+    let header =
+        required(object(&[("name", text(1)), ("value", json!({"type": "string", "minLength": 1, "maxLength": 4096}))]), &["name", "value"]);
     let headers = keyed(header, 16, &["name"]);
     let remove = json!({"type": "array", "items": {"type": "string"}, "maxItems": 16, "x-kubernetes-list-type": "set"});
     let modifier = object(&[("set", headers.clone()), ("add", headers), ("remove", remove)]);
@@ -197,6 +206,9 @@ fn status(kind: &str) -> Value {
     if kind != "HTTPRoute" {
         return json!({"type": "object", "properties": {"conditions": conditions}, "x-kubernetes-preserve-unknown-fields": true});
     }
-    let parents = required(object(&[("parentRef", parent()), ("controllerName", text(1)), ("conditions", conditions)]), &["parentRef", "controllerName"]);
+    let parents = required(
+        object(&[("parentRef", parent()), ("controllerName", text(1)), ("conditions", conditions)]),
+        &["parentRef", "controllerName"],
+    );
     required(object(&[("parents", list(parents, 32))]), &["parents"])
 }
