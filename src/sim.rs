@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod discovery;
 pub mod draw;
 pub mod kinds;
+pub mod listener;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;
