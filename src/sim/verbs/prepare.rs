@@ -100,6 +100,9 @@ fn keep_status(resource: &Resource, new: &mut Value, old: &Value) {
         // Only `/finalize` writes the finalizers of the spec.
         copy_field(new, old, "spec");
     }
+    if resource.storage_key == "customresourcedefinitions.apiextensions.k8s.io" {
+        crate::sim::kinds::crd::note_stored_version(new);
+    }
 }
 
 fn keep_all_but_status(resource: &Resource, new: &mut Value, old: &Value) {

@@ -186,8 +186,7 @@ fn schema_problems(definition: &Value) -> Vec<Cause> {
         }
         let base =
             if several { format!("spec.versions[{at}].schema.openAPIV3Schema") } else { "spec.validation.openAPIV3Schema".to_owned() };
-        let Err(found) = engines::parse_schema(schema) else { continue };
-        causes.extend(found.into_iter().map(|cause| Cause { field: engines::join(&base, &cause.field), ..cause }));
+        causes.extend(engines::parse_schema(schema, &base).err().into_iter().flatten());
     }
     causes
 }
