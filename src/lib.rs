@@ -4,5 +4,12 @@
 //! (pure builders of child objects), `controllers` (observe, validate, decide, apply, status), `runtime` and `kube_io`
 //! (watches, queue, the only writer), `cli`. Beside them [`sim`]: a simulated cluster that knows nothing of the rest.
 
+pub mod api;
 pub mod cli;
+pub mod controllers;
+pub mod domain;
+pub mod kube_io;
+pub mod resources;
+pub mod runtime;
 pub mod sim;
+pub mod traffic;

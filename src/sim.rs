@@ -20,6 +20,7 @@ pub mod protobuf;
 pub mod routes;
 pub mod schema;
 pub mod selector;
+pub mod simulation;
 pub mod service;
 pub mod store;
 pub mod table;

@@ -84,11 +84,12 @@ impl<'a> Setting<'a> {
 
     /// Merges and prunes: what `object`, a copy of the stored one, becomes. `own` is what the applied object owns.
     pub(super) fn merged(&self, managers: &Managers<'a>, mut object: Value, applied: &Value, own: &Set<'a>) -> Value {
-        merge(&mut object, applied, self.object_type);
+        let left_filled = merge(&mut object, applied, self.object_type);
         let Some(at) = managers.find(&self.identity(self.writer.manager, Operation::Apply)) else { return object };
         let entry = &managers.entries[at];
-        if entry.set.is_subset(own) {
-            // Whatever was applied before is applied again: there is nothing to remove.
+        if entry.set.is_subset(own) && !left_filled {
+            // Whatever was applied before is applied again: there is nothing to remove. (A struct that was applied empty
+            // and holds nothing but empty lists by now goes all the same.)
             return object;
         }
         prune(object, self.object_type, &entry.set, &owned_by_version(managers, at, own.clone(), self.writer.api_version))

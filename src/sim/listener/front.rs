@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, Sleep};
 
-use super::world::Command;
+use super::world::{Asked, Command};
 use crate::sim::cluster::{Identity, WatchId};
 use crate::sim::routes::{Answer, ApiRequest, BODY_BYTES_MAX, FrameSink, Query, Reply, response, too_large};
 
@@ -121,7 +121,7 @@ async fn answer<W: 'static>(front: Arc<Front<W>>, request: http::Request<Incomin
     let (sender, frames) = mpsc::channel(FRAMES_MAX);
     let queue = FrameQueue { sender, elapsed: Arc::clone(&front.elapsed), next_bookmark: Duration::ZERO };
     let (reply, answer) = oneshot::channel();
-    front.commands.send(Command::Request { request, frames: queue, reply }).map_err(|_| Broken)?;
+    front.commands.send(Command::Request(Box::new(Asked { request, frames: queue, reply }))).map_err(|_| Broken)?;
     match answer.await.map_err(|_| Broken)? {
         Answer::Whole(reply) => Ok(whole(reply)),
         Answer::Watch { id, headers } => {

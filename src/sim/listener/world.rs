@@ -23,14 +23,21 @@ pub(super) type Run<W> = Box<dyn FnOnce(&SimServer<W>) + Send>;
 pub(super) enum Command<W> {
     /// Real time has passed; how much, the shared counter says.
     Tick,
-    /// A request from outside. `frames` is used if it turns out to be a watch.
-    Request { request: ApiRequest, frames: FrameQueue, reply: oneshot::Sender<Answer> },
+    /// A request from outside.
+    Request(Box<Asked>),
     /// The reader of a watch is gone.
     Unwatch(WatchId),
     /// Something of the owner's.
     Run(Run<W>),
     /// The end.
     Stop,
+}
+
+/// A request from outside. `frames` is used if it turns out to be a watch.
+pub(super) struct Asked {
+    pub(super) request: ApiRequest,
+    pub(super) frames: FrameQueue,
+    pub(super) reply: oneshot::Sender<Answer>,
 }
 
 /// From real to virtual time.
@@ -72,7 +79,7 @@ impl<W: World + 'static> Thread<W> {
                 if reached < allowed { self.commands.try_recv() } else { self.commands.recv().map_err(|_| TryRecvError::Disconnected) };
             match command {
                 Ok(Command::Tick) => allowed = allowed.max(self.pace.reached(self.elapsed.consume())),
-                Ok(Command::Request { request, frames, reply }) => serve(&server, &request, frames, reply),
+                Ok(Command::Request(asked)) => serve(&server, *asked),
                 Ok(Command::Unwatch(id)) => server.unwatch(id),
                 Ok(Command::Run(run)) => run(&server),
                 Err(TryRecvError::Empty) => {
@@ -85,9 +92,10 @@ impl<W: World + 'static> Thread<W> {
     }
 }
 
-fn serve<W: World + 'static>(server: &SimServer<W>, request: &ApiRequest, frames: FrameQueue, reply: oneshot::Sender<Answer>) {
+fn serve<W: World + 'static>(server: &SimServer<W>, asked: Asked) {
+    let Asked { request, frames, reply } = asked;
     let mut frames = Some(frames);
-    let Served { answer, delay } = server.serve_now(request, &mut || match frames.take() {
+    let Served { answer, delay } = server.serve_now(&request, &mut || match frames.take() {
         Some(frames) => Box::new(frames),
         None => Box::new(FrameQueue::closed()),
     });

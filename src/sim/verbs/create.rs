@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Asked, convert, decode, engines, errors, meta, prepare, service, update, validate};
+use super::patch::check_manager;
+use super::{Asked, convert, decode, engines, errors, meta, prepare, service, size, update, validate};
 use crate::sim::admission;
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity, WriteOptions, Written};
@@ -31,6 +32,7 @@ impl Cluster {
     ) -> Result<Written, ApiError> {
         let resource = self.resource(resource)?;
         let asked = Asked { who, resource, namespace, name: "", subresource: None, options };
+        check_manager(&asked, "CreateOptions", false)?;
         let mut warnings = usage_warnings(&asked.resource);
         let mut object = decode::decode(&asked, object, decode::Source::Body, &mut warnings)?;
         check_namespace(&asked, &mut object)?;
@@ -65,6 +67,7 @@ impl Cluster {
         meta::set(&mut object, "resourceVersion", Value::Null);
         meta::normalise(&mut object);
         let stored = convert::to_stored(&asked.resource, object);
+        size::check(&stored)?;
         let object = if asked.options.dry_run { Arc::new(stored) } else { self.put(&asked.author(), &key, stored) };
         Ok(Written { object: convert::from_stored(&asked.resource, &object), code: 201, warnings })
     }

@@ -77,7 +77,8 @@ fn check_type_meta(resource: &Resource, object: &mut Value) -> Result<(), ApiErr
     }
     let (api_version, kind) = (object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default());
     let expected = resource.api_version();
-    if api_version != expected && !(resource.custom || kind != resource.kind) || resource.custom && api_version != expected {
+    // A built-in of another kind is refused below, with a sentence about the conversion.
+    if api_version != expected && (resource.custom || kind == resource.kind) {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({api_version}) does not match the expected API version ({expected})"
         )));

@@ -29,7 +29,7 @@ impl Cluster {
         let asked = Asked { who, resource, namespace, name, subresource, options };
         check_format(&asked, &patch)?;
         update::check_subresource(&asked)?;
-        check_manager(&asked, &patch)?;
+        check_manager(&asked, "PatchOptions", matches!(patch, Patch::Apply { .. }))?;
         if subresource == Some("scale") {
             return self.patch_scale(&asked, patch);
         }
@@ -49,6 +49,9 @@ impl Cluster {
     }
 
     fn apply(&mut self, asked: &Asked<'_>, applied: Value, force: bool) -> Result<Written, ApiError> {
+        if !applied.is_object() {
+            return Err(ApiError::bad_request("error decoding YAML: the applied configuration is not an object"));
+        }
         let mut warnings = create::usage_warnings(&asked.resource);
         let live = self.store.get(&asked.key()).map(|entry| convert::from_stored(&asked.resource, &entry.served));
         if live.is_none() && asked.subresource.is_some() {
@@ -104,9 +107,10 @@ fn check_format(asked: &Asked<'_>, patch: &Patch) -> Result<(), ApiError> {
     ))
 }
 
-fn check_manager(asked: &Asked<'_>, patch: &Patch) -> Result<(), ApiError> {
+/// The field manager must be fit to be stored; an apply must name one.
+pub(super) fn check_manager(asked: &Asked<'_>, options: &str, needed: bool) -> Result<(), ApiError> {
     let manager = &asked.options.field_manager;
-    let cause = if matches!(patch, Patch::Apply { .. }) && manager.is_empty() {
+    let cause = if needed && manager.is_empty() {
         Cause::new("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")
     } else if manager.len() > MANAGER_BYTES_MAX {
         let message = format!("Too long: may not be more than {MANAGER_BYTES_MAX} bytes");
@@ -117,5 +121,5 @@ fn check_manager(asked: &Asked<'_>, patch: &Patch) -> Result<(), ApiError> {
     } else {
         return Ok(());
     };
-    Err(ApiError::invalid("PatchOptions", "meta.k8s.io", "", &[cause]))
+    Err(ApiError::invalid(options, "meta.k8s.io", "", &[cause]))
 }

@@ -1,7 +1,6 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod custom;
 mod deletion;
+mod lists;
 mod writes;
 
 use serde_json::{Value, json};

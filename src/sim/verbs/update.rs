@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Asked, convert, create, decode, engines, errors, meta, prepare, service, validate};
+use super::patch::check_manager;
+use super::{Asked, convert, create, decode, engines, errors, meta, prepare, service, size, validate};
 use crate::sim::admission;
 use crate::sim::api_error::ApiError;
 use crate::sim::apply::{self, FieldPath};
@@ -32,6 +33,7 @@ impl Cluster {
     ) -> Result<Written, ApiError> {
         let resource = self.resource(resource)?;
         let asked = Asked { who, resource, namespace, name, subresource, options };
+        check_manager(&asked, "UpdateOptions", false)?;
         check_subresource(&asked)?;
         if subresource == Some("scale") {
             return self.put_scale(&asked, object);
@@ -95,6 +97,7 @@ impl Cluster {
         meta::normalise(&mut new);
         apply::keep_times(live, &mut new);
         let stored = convert::to_stored(&asked.resource, new);
+        size::check(&stored)?;
         let key = asked.key();
         let unchanged = self.store.get(&key).is_some_and(|entry| *entry.stored == stored);
         let answer =

@@ -128,3 +128,14 @@ fn other_items_of_a_list_with_duplicates_are_left_alone() {
     world.patch("u", json!({ "items": [{ "name": "a", "v": 2 }, { "name": "b", "v": 1, "sub": ["q"] }] }));
     world.assert_owners(&["m1/A:{spec{items{[b]{. name sub{=q}}}}}", "u/U:{spec{. items{. [a]{. name v} [b]{. name v}} replicas}}"]);
 }
+
+#[test]
+fn struct_applied_empty_goes_when_only_an_empty_list_is_left_in_it() {
+    let mut world = World::new();
+    let content = json!({ "metadata": { "labels": { "a": "1" } }, "spec": { "tags": [] } });
+    world.try_apply("m1", None, &content, false).unwrap();
+    world.apply("m2", json!({}));
+    assert_eq!(world.spec(), json!({ "replicas": 1, "tags": [] }));
+    world.apply("m2", json!({}));
+    assert!(world.object.unwrap().get("spec").is_none());
+}

@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::world::{World, schema};
 use crate::sim::apply::fields_v1::{decode, encode};
+use crate::sim::apply::merge::merge;
 use crate::sim::apply::metadata::unowned;
 use crate::sim::apply::own::{owned_paths, with_structs};
 use crate::sim::apply::path::PathElement;
+use crate::sim::apply::prune::prune;
 use crate::sim::apply::set::Set;
 use crate::sim::apply::typing::Type;
 
@@ -253,6 +255,21 @@ proptest! {
             let answer = world.try_apply("m9", None, &json!({ "spec": stored }), false);
             prop_assert_eq!(answer.map_err(|error| error.message).err(), None);
             prop_assert_eq!(world.spec(), stored);
+        }
+    }
+
+    #[test]
+    fn pruning_removes_nothing_that_is_applied_again(stored in spec(), applied in spec()) {
+        let world = World::new();
+        let schema = schema();
+        let object_type = Type::of_object(&schema);
+        let body = world.body(&json!({ "spec": applied }));
+        let mut merged = world.body(&json!({ "spec": stored }));
+        let left_filled = merge(&mut merged, &body, object_type);
+        let own = owned_paths(&body, object_type);
+        if !left_filled {
+            let pruned = prune(merged.clone(), object_type, &own, std::slice::from_ref(&own));
+            prop_assert_eq!(pruned, merged);
         }
     }
 

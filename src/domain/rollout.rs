@@ -1,0 +1,255 @@
+//! What to do next with a deployment: total and pure.
+//!
+//! Takes everything that was seen at one moment ([`Situation`]); gives a [`Plan`]. A raise of weight takes two passes: the
+//! first only remembers the intent, the next acts on what it finds remembered. A way back acts at once. Waiting is a plan
+//! with a reason, not an error.
+
+mod advance;
+mod begin;
+mod cleanup;
+mod goal;
+mod obey;
+mod recall;
+mod retreat;
+mod steady;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+
+use crate::domain::command::Command;
+use crate::domain::record::{Decision, Record};
+use crate::domain::revision::{RevisionName, RevisionView, Revisions};
+use crate::domain::settings::Settings;
+
+/// What the spec asks to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This revision.
+    Revision(RevisionName),
+    /// It cannot be said, or must not be: why. What runs goes on.
+    Unresolved(Reason),
+}
+
+/// A reason: a constant for programs, a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// CamelCase constant.
+    pub code: &'static str,
+    /// In words, with numbers.
+    pub message: String,
+}
+
+impl Reason {
+    /// A reason from its two parts.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Whether the traffic layer took the split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Taken, as last written.
+    Accepted,
+    /// Not said yet.
+    Pending,
+    /// Not taken: its words.
+    Refused(String),
+}
+
+/// The split as the cluster has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The decision that the route or Service carries, if it can be read.
+    pub decision: Option<Decision>,
+    /// The live rules are what that decision says.
+    pub intact: bool,
+    /// Whether the traffic layer took it.
+    pub acceptance: Acceptance,
+}
+
+/// Everything that was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The moment.
+    pub now: Timestamp,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// The validated spec.
+    pub settings: &'a Settings,
+    /// What it asks to serve.
+    pub wanted: &'a Wanted,
+    /// All revisions that have a record or children.
+    pub revisions: &'a Revisions,
+    /// The split on the cluster.
+    pub live: &'a Live,
+    /// What status remembers; `None`: a new object, or its status was lost.
+    pub record: Option<&'a Record>,
+    /// The command in the annotation.
+    pub command: Option<&'a Command>,
+}
+
+impl Situation<'_> {
+    fn view(&self, revision: &RevisionName) -> RevisionView {
+        self.revisions.get(revision).cloned().unwrap_or_default()
+    }
+
+    fn ready(&self, revision: &RevisionName) -> i32 {
+        self.revisions.get(revision).map_or(0, |view| view.pods.ready)
+    }
+
+    /// Pods that the workload of `revision` asks for; 0 without one.
+    fn replicas(&self, revision: &RevisionName) -> i32 {
+        self.revisions.get(revision).and_then(|view| view.workload.as_ref()).map_or(0, |workload| workload.replicas)
+    }
+
+    /// It never had everything, and nothing of it works now: there is nothing to protect.
+    fn never_worked(&self, revision: &RevisionName) -> bool {
+        self.revisions.get(revision).is_none_or(|view| !view.served && view.pods.ready == 0)
+    }
+}
+
+/// How things stand, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing can be done yet; the reason says why.
+    Waiting,
+    /// The only revision gets its pods.
+    Deploying,
+    /// What is asked for serves.
+    Serving,
+    /// A candidate gets its pods or its weight.
+    Progressing,
+    /// A candidate has its weight, and time or a person decides.
+    Holding,
+    /// No forward steps, by a person.
+    Paused,
+    /// A candidate was given up and leaves.
+    RollingBack,
+    /// Another revision than the spec's serves, by decision.
+    RolledBack,
+    /// Less works than must.
+    Degraded,
+}
+
+/// What became of a revision, for its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It got everything.
+    Served,
+    /// It was given up.
+    Failed(String),
+    /// It is tried again.
+    Retried,
+}
+
+/// Something worth an Event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// It needs somebody's attention.
+    pub warning: bool,
+    /// Reason and words.
+    pub reason: Reason,
+}
+
+/// What to do, in this order: workloads, split, scale, remove, marks, record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Revisions whose children must exist, with the pods that a new workload starts with.
+    pub workloads: Vec<(RevisionName, i32)>,
+    /// The decision that the route or Service must carry.
+    pub split: Option<Decision>,
+    /// Pods to ask for.
+    pub scale: Vec<(RevisionName, i32)>,
+    /// Revisions whose children must go.
+    pub remove: Vec<RevisionName>,
+    /// What to write on the records of revisions.
+    pub marks: Vec<(RevisionName, Mark)>,
+    /// What to remember; `None` while there is nothing.
+    pub record: Option<Record>,
+    /// How things stand.
+    pub state: State,
+    /// Why.
+    pub reason: Reason,
+    /// When to look again at the latest, if nothing changes before.
+    pub look_at: Option<Timestamp>,
+    /// Events.
+    pub notes: Vec<Note>,
+}
+
+impl Plan {
+    fn new(record: Option<Record>, state: State, reason: Reason) -> Self {
+        Self {
+            workloads: Vec::new(),
+            split: None,
+            scale: Vec::new(),
+            remove: Vec::new(),
+            marks: Vec::new(),
+            record,
+            state,
+            reason,
+            look_at: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn note(mut self, warning: bool, reason: Reason) -> Self {
+        self.notes.push(Note { warning, reason });
+        self
+    }
+
+    fn look_at(mut self, at: Timestamp) -> Self {
+        self.look_at = Some(self.look_at.map_or(at, |earlier| earlier.min(at)));
+        self
+    }
+
+    /// Asks for `pods` of `revision`: by its workload's creation, or by scaling what is there.
+    fn size(mut self, situation: &Situation<'_>, revision: &RevisionName, pods: i32) -> Self {
+        match situation.revisions.get(revision).and_then(|view| view.workload.as_ref()) {
+            Some(workload) if workload.terminating => {}
+            Some(workload) => {
+                self.workloads.push((revision.clone(), workload.replicas));
+                if workload.replicas != pods {
+                    self.scale.push((revision.clone(), pods));
+                }
+            }
+            None => self.workloads.push((revision.clone(), pods)),
+        }
+        self
+    }
+}
+
+/// Decides.
+pub fn decide(situation: &Situation<'_>) -> Plan {
+    let Some(remembered) = recall::record(situation) else {
+        return steady::first_release(situation);
+    };
+    let (record, mut notes) = obey::command(situation, remembered);
+    let record = obey::end_override(situation, record);
+    let plan = match &record.candidate {
+        None => begin::or_stay(situation, record),
+        Some(candidate) => match retreat::cause(situation, &record, candidate) {
+            Some(why) => retreat::plan(situation, record, why),
+            None => advance::plan(situation, record),
+        },
+    };
+    let mut plan = cleanup::leftovers(situation, plan);
+    notes.append(&mut plan.notes);
+    Plan { notes, ..plan }
+}
+
+/// The revision that should serve, overrides applied; `None` while the spec cannot be resolved.
+fn target<'a>(situation: &'a Situation<'_>, record: &'a Record) -> Option<&'a RevisionName> {
+    match (&record.overriding, situation.wanted) {
+        (Some(overriding), _) => Some(&overriding.revision),
+        (None, Wanted::Revision(revision)) => Some(revision),
+        (None, Wanted::Unresolved(_)) => None,
+    }
+}
+
+/// The decision that the cluster carries, as far as it can be believed.
+fn standing<'a>(situation: &Situation<'_>, record: &'a Record) -> &'a Decision {
+    let live_number = situation.live.decision.as_ref().map(|decision| decision.number);
+    if situation.live.intact && live_number == Some(record.decision.number) { &record.decision } else { &record.settled }
+}

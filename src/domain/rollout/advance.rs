@@ -1,0 +1,278 @@
+//! The way forward, one thing at a time: pods, then weight, then time, then the next stage.
+//!
+//! ```text
+//! stage ─ intent remembered ─ pods asked for ─ pods ready ─ weight written ─ weight in effect ─ hold over ─┐
+//!   ▲                                                                                                      │
+//!   └────────────────────────────────────── next weight ◄──────────────────────────────────────────────────┘
+//! ```
+
+use jiff::Timestamp;
+
+use crate::domain::record::{Candidate, Cause, Record};
+use crate::domain::rollout::goal::{self, Goal, widened};
+use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, standing, steady};
+use crate::domain::settings::{FULL_WEIGHT, Hold};
+use crate::domain::split::Split;
+
+/// Plans the next move of a rollout that goes forward. `record` has a candidate; without one nothing is planned.
+pub(super) fn plan(situation: &Situation<'_>, record: Record) -> Plan {
+    let Some(candidate) = record.candidate.clone() else { return steady::stay(situation, record) };
+    if candidate_is_lost(situation, &record, &candidate) {
+        return take_weight_back(situation, record, &candidate);
+    }
+    let goal = goal::of(situation, &record, &candidate);
+    if is_new(situation, &record, &candidate, goal) {
+        return intend(situation, record, &candidate, goal);
+    }
+    if on_cluster(situation, &record) { settle(situation, record, &candidate) } else { put_on_cluster(situation, record, &candidate) }
+}
+
+fn on_cluster(situation: &Situation<'_>, record: &Record) -> bool {
+    standing(situation, record).number == record.decision.number
+}
+
+fn paused(situation: &Situation<'_>, record: &Record) -> bool {
+    situation.settings.paused || record.paused
+}
+
+/// Sizes of both sides as they should be now; the split as it stands.
+fn base(situation: &Situation<'_>, record: Record, candidate: &Candidate, state: State, reason: Reason) -> Plan {
+    let stable = record.stable.clone();
+    let target = goal::stable_target(situation, &record, candidate);
+    let split = standing(situation, &record).clone();
+    let mut plan = Plan::new(Some(record), state, reason).size(situation, &stable, target);
+    plan.split = Some(split);
+    plan
+}
+
+/// It has weight but no ready pod, and stable can serve.
+fn candidate_is_lost(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> bool {
+    let weight = standing(situation, record).split.candidate_weight();
+    let serves = situation.ready(&record.stable) > 0;
+    weight > 0 && situation.settings.replicas > 0 && serves && situation.ready(&candidate.revision) == 0 && !widened(situation, weight)
+}
+
+fn take_weight_back(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+    let message = "the candidate has no ready pod: its weight goes back until it has".to_owned();
+    let split = Split::between(record.stable.clone(), candidate.revision.clone(), 0);
+    let decision = record.next_decision(situation.generation, split, Cause::NotReady, message.clone());
+    record.decision = decision.clone();
+    record.settled = decision.clone();
+    let waiting = Candidate { reached: None, waiting_since: situation.now, ..candidate.clone() };
+    record.candidate = Some(waiting.clone());
+    let reason = Reason::new("CandidateNotReady", message);
+    let mut plan = base(situation, record, &waiting, State::Progressing, reason.clone());
+    plan.split = Some(decision);
+    plan.size(situation, &candidate.revision, candidate.pods).note(true, reason)
+}
+
+/// The goal is another than the decision remembered. While paused, only what takes weight away is news.
+fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goal: Goal) -> bool {
+    let remembered = Goal { pods: candidate.pods, weight: record.decision.split.candidate_weight() };
+    let forward = goal.weight > remembered.weight || goal.pods > remembered.pods;
+    goal != remembered && !(forward && paused(situation, record))
+}
+
+/// Remembers a new goal. A raise ends the pass here; a lowering is written at once.
+fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, goal: Goal) -> Plan {
+    let stands = standing(situation, &record).split.candidate_weight();
+    let same_weight = goal.weight == record.decision.split.candidate_weight();
+    let mut next = Candidate { pods: goal.pods, waiting_since: situation.now, blocked: false, ..candidate.clone() };
+    // Pods that join a widened Service take traffic by themselves: asking for more of them is a raise of its own.
+    if !same_weight || widened(situation, stands) {
+        let message = format!("{} % for the candidate, with {} pods", goal.weight, goal.pods);
+        let split = Split::between(record.stable.clone(), candidate.revision.clone(), goal.weight);
+        record.candidate = Some(next.clone());
+        record.decision = record.next_decision(situation.generation, split, Cause::Advance, message);
+        next.reached = None;
+    }
+    record.candidate = Some(next.clone());
+    let lowers = goal.weight < stands;
+    if lowers {
+        record.settled = record.decision.clone();
+    }
+    let reason = Reason::new("Advance", format!("asks for {} % with {} pods", goal.weight, goal.pods));
+    let decision = record.decision.clone();
+    let mut plan = base(situation, record, &next, State::Progressing, reason);
+    if lowers {
+        plan.split = Some(decision);
+    }
+    plan
+}
+
+/// The decision is remembered but not on the cluster: pods first, then weight.
+fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+    let decision = record.decision.clone();
+    let weight = decision.split.candidate_weight();
+    if paused(situation, &record) {
+        let reason = Reason::new("Paused", format!("{weight} % waits: paused"));
+        return base(situation, record, candidate, State::Paused, reason);
+    }
+    let stands = standing(situation, &record).split.candidate_weight();
+    if widened(situation, stands) && weight < FULL_WEIGHT {
+        let reason = Reason::new("WeightChanging", format!("asks for a share of {weight} % by pods"));
+        let mut plan = base(situation, record, candidate, State::Progressing, reason);
+        plan.split = Some(decision);
+        return plan;
+    }
+    let alone = situation.ready(&record.stable) == 0;
+    let needed = if alone { candidate.pods.min(1) } else { candidate.pods };
+    let ready = situation.ready(&candidate.revision);
+    if ready < needed {
+        return wait_for_pods(situation, record, candidate);
+    }
+    record.candidate = Some(Candidate { blocked: false, ..candidate.clone() });
+    let reason = Reason::new("WeightChanging", format!("{ready} pods are ready: the candidate gets {weight} %"));
+    let mut plan = base(situation, record, candidate, State::Progressing, reason).size(situation, &candidate.revision, candidate.pods);
+    plan.split = Some(decision);
+    plan
+}
+
+/// Pods are missing: says what keeps them, and stops the clock of the deadline while the cluster has no room.
+fn wait_for_pods(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+    let ready = situation.ready(&candidate.revision);
+    let counted = format!("{ready} of {} pods of the candidate are ready", candidate.pods);
+    let no_room = no_room(situation, candidate);
+    let waiting_since = if candidate.blocked && no_room.is_none() { situation.now } else { candidate.waiting_since };
+    let next = Candidate { blocked: no_room.is_some(), waiting_since, ..candidate.clone() };
+    record.candidate = Some(next.clone());
+    let newly_blocked = next.blocked && !candidate.blocked;
+    let reason = match (&no_room, steady::trouble_of(situation, &candidate.revision)) {
+        (Some(why), _) => Reason::new("SurgeBlocked", format!("{counted}; the cluster has no room for more: {why}")),
+        (None, Some(why)) => Reason::new("WaitingForPods", format!("{counted}: {why}")),
+        (None, None) => Reason::new("WaitingForPods", counted),
+    };
+    let deadline = waiting_since + situation.settings.progress_deadline;
+    let mut plan = base(situation, record, &next, State::Progressing, reason.clone());
+    plan = plan.size(situation, &candidate.revision, candidate.pods);
+    if newly_blocked {
+        plan = plan.note(true, reason);
+    }
+    if no_room.is_some() { plan } else { plan.look_at(deadline) }
+}
+
+/// Why the cluster cannot hold the candidate's pods, in its own words.
+pub(super) fn no_room(situation: &Situation<'_>, candidate: &Candidate) -> Option<String> {
+    let view = situation.revisions.get(&candidate.revision)?;
+    if view.pods.ready >= candidate.pods {
+        return None;
+    }
+    view.workload.as_ref().and_then(|workload| workload.refused.clone()).or_else(|| view.pods.unschedulable.clone())
+}
+
+/// The decision is on the cluster: wait until it is in effect, then for the hold.
+fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> Plan {
+    match &situation.live.acceptance {
+        Acceptance::Refused(why) => {
+            let reason = Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"));
+            return keep(situation, record, candidate, State::Progressing, reason);
+        }
+        Acceptance::Pending => {
+            let reason = Reason::new("WaitingForRoute", "the gateway has not taken the route yet");
+            return keep(situation, record, candidate, State::Progressing, reason);
+        }
+        Acceptance::Accepted => {}
+    }
+    if widened(situation, record.decision.split.candidate_weight()) && situation.ready(&candidate.revision) < candidate.pods {
+        return wait_for_pods(situation, record, candidate);
+    }
+    match candidate.reached {
+        None => note_in_effect(situation, record, candidate),
+        Some(reached) if situation.now < reached => {
+            let reason = Reason::new("WaitingForRoute", "the gateway takes its new configuration into effect");
+            keep(situation, record, candidate, State::Progressing, reason).look_at(reached)
+        }
+        Some(reached) => in_effect(situation, record, candidate, reached),
+    }
+}
+
+fn keep(situation: &Situation<'_>, record: Record, candidate: &Candidate, state: State, reason: Reason) -> Plan {
+    base(situation, record, candidate, state, reason).size(situation, &candidate.revision, candidate.pods)
+}
+
+fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+    let reached = situation.now + situation.settings.propagation_delay;
+    let next = Candidate { reached: Some(reached), blocked: false, ..candidate.clone() };
+    record.candidate = Some(next.clone());
+    record.settled = record.decision.clone();
+    let weight = record.decision.split.candidate_weight();
+    let reason = Reason::new("WeightChanged", format!("version {} gets {weight} %", situation.view(&candidate.revision).version));
+    let plan = keep(situation, record, &next, State::Progressing, reason.clone()).look_at(reached);
+    if weight == FULL_WEIGHT { plan } else { plan.note(false, reason) }
+}
+
+/// The weight is in effect: promote, give way, hold, or go on.
+fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, reached: Timestamp) -> Plan {
+    let weight = record.decision.split.candidate_weight();
+    if weight > candidate.stage_weight {
+        let reason = Reason::new("StableNotReady", "stable has no ready pods: the candidate has its traffic until it has");
+        return keep(situation, record, candidate, State::Degraded, reason);
+    }
+    if weight < candidate.stage_weight {
+        return exchange(situation, record, candidate);
+    }
+    if weight == FULL_WEIGHT {
+        return promote(situation, record, candidate);
+    }
+    let (next_weight, hold) = (situation.settings.next_weight(weight), situation.settings.hold_at(weight));
+    let held = format!("holding at {weight} %");
+    match hold {
+        Some(Hold::For(time)) if !candidate.hold_ended && situation.now < reached + time => {
+            let reason = Reason::new("Holding", format!("{held} until {}", reached + time));
+            holding(situation, record, candidate, reason).look_at(reached + time)
+        }
+        Some(Hold::UntilPromoted) if !candidate.hold_ended => {
+            let reason = Reason::new("WaitingForPromotion", format!("{held} until somebody promotes"));
+            holding(situation, record, candidate, reason)
+        }
+        _ if paused(situation, &record) => {
+            let reason = Reason::new("Paused", format!("{held}: paused; {next_weight} % comes next"));
+            keep(situation, record, candidate, State::Paused, reason)
+        }
+        _ => next_stage(situation, record, candidate, next_weight),
+    }
+}
+
+fn holding(situation: &Situation<'_>, record: Record, candidate: &Candidate, reason: Reason) -> Plan {
+    let state = if paused(situation, &record) { State::Paused } else { State::Holding };
+    keep(situation, record, candidate, state, reason)
+}
+
+fn next_stage(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, weight: i32) -> Plan {
+    let next = Candidate { stage_weight: weight, hold_ended: false, ..candidate.clone() };
+    record.candidate = Some(next.clone());
+    let goal = goal::of(situation, &record, &next);
+    intend(situation, record, &next, goal)
+}
+
+/// The stage does not fit within the surge: stable gives way, then the goal grows by as much.
+fn exchange(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> Plan {
+    let weight = record.decision.split.candidate_weight();
+    if weight == 0 {
+        let message = "maxSurge allows too few pods at a time for one percent of the traffic: raise strategy.maxSurge";
+        return keep(situation, record, candidate, State::Holding, Reason::new("SurgeTooSmall", message));
+    }
+    let message = format!("at {weight} % on the way to {} %: stable gives way after its drain time", candidate.stage_weight);
+    let plan = keep(situation, record, candidate, State::Progressing, Reason::new("Exchanging", message));
+    match goal::gives_way_at(situation, candidate) {
+        Some(due) if due > situation.now => plan.look_at(due),
+        _ => plan,
+    }
+}
+
+/// The candidate has everything: it is stable now.
+fn promote(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+    let revision = candidate.revision.clone();
+    let version = situation.view(&revision).version;
+    record.stable = revision.clone();
+    record.candidate = None;
+    record.zero_since = Some(situation.now);
+    record.since = situation.now;
+    record.note_served(&revision, &version, situation.now);
+    let reason = Reason::new("RolloutCompleted", format!("version {version} has all of the traffic"));
+    let split = standing(situation, &record).clone();
+    let mut plan = Plan::new(Some(record), State::Serving, reason.clone()).size(situation, &revision, situation.settings.replicas);
+    plan.split = Some(split);
+    plan.marks.push((revision, Mark::Served));
+    plan.note(false, reason)
+}

@@ -1,0 +1,61 @@
+//! The start of a rollout: only memory changes, and only once nothing older is left.
+
+use crate::domain::record::{Candidate, Cause, Record};
+use crate::domain::revision::RevisionName;
+use crate::domain::rollout::goal::{self, Goal};
+use crate::domain::rollout::{Mark, Plan, Reason, Situation, State, cleanup, standing, steady, target};
+use crate::domain::settings::FULL_WEIGHT;
+use crate::domain::split::Split;
+
+/// Starts a rollout when something else than stable should serve; else keeps stable.
+pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
+    let wanted = match target(situation, &record) {
+        Some(wanted) if *wanted != record.stable => wanted.clone(),
+        _ => return steady::stay(situation, record),
+    };
+    if situation.settings.paused || record.paused {
+        let reason = Reason::new("Paused", format!("version {} waits: paused", situation.view(&wanted).version));
+        return Plan { state: State::Paused, reason, ..steady::stay(situation, record) };
+    }
+    if cleanup::others(situation, &record).next().is_some() {
+        let reason = Reason::new("WaitingForOldPods", "pods of an earlier revision have to end first");
+        return Plan { state: State::Progressing, reason, ..steady::stay(situation, record) };
+    }
+    start(situation, record, wanted)
+}
+
+fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) -> Plan {
+    let view = situation.view(&revision);
+    let from = situation.view(&record.stable).version;
+    // Nothing to protect: a release that never worked is replaced, not compared with.
+    let stage_weight = if situation.never_worked(&record.stable) { FULL_WEIGHT } else { situation.settings.first_weight() };
+    let candidate = Candidate {
+        revision: revision.clone(),
+        stage_weight,
+        pods: 0,
+        begun: situation.now,
+        waiting_since: situation.now,
+        blocked: false,
+        reached: None,
+        hold_ended: false,
+        retreat: None,
+    };
+    let split = standing(situation, &record).clone();
+    let message = format!("version {} starts to replace {from}", view.version);
+    record.candidate = Some(candidate.clone());
+    record.zero_since = None;
+    record.since = situation.now;
+    let Goal { pods, weight } = goal::of(situation, &record, &candidate);
+    let target = Split::between(record.stable.clone(), revision.clone(), weight);
+    record.decision = record.next_decision(situation.generation, target, Cause::Advance, message.clone());
+    if let Some(candidate) = &mut record.candidate {
+        candidate.pods = pods;
+    }
+    let stable = record.stable.clone();
+    let mut plan = Plan::new(Some(record), State::Progressing, Reason::new("RolloutStarted", message.clone()));
+    plan.split = Some(split);
+    if view.failed.is_some() {
+        plan.marks.push((revision, Mark::Retried));
+    }
+    plan.size(situation, &stable, situation.settings.replicas).note(false, Reason::new("RolloutStarted", message))
+}

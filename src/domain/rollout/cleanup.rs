@@ -1,0 +1,42 @@
+//! What is neither stable nor candidate leaves, once it had no weight for long enough.
+
+use crate::domain::record::Record;
+use crate::domain::revision::RevisionName;
+use crate::domain::rollout::{Acceptance, Plan, Situation, standing, target};
+
+/// Revisions that still have a workload or pods, other than stable and candidate.
+pub(super) fn others<'a>(situation: &'a Situation<'_>, record: &'a Record) -> impl Iterator<Item = &'a RevisionName> {
+    let candidate = record.candidate.as_ref().map(|candidate| &candidate.revision);
+    let left = situation.revisions.iter().filter(|(_, view)| view.workload.is_some() || view.pods.total > 0);
+    left.map(|(name, _)| name).filter(move |name| **name != record.stable && Some(*name) != candidate)
+}
+
+/// Adds to `plan` what has to leave now, or when to look again.
+pub(super) fn leftovers(situation: &Situation<'_>, mut plan: Plan) -> Plan {
+    let Some(mut record) = plan.record.take() else { return plan };
+    let leaving: Vec<RevisionName> = others(situation, &record).cloned().collect();
+    let removable = leaving.iter().filter(|name| situation.revisions.get(*name).is_some_and(|view| removable(&view.workload)));
+    let removable: Vec<RevisionName> = removable.cloned().collect();
+    if !removable.is_empty() && without_weight(situation, &record, &removable) {
+        let settings = situation.settings;
+        let replaced = target(situation, &record).is_some_and(|wanted| *wanted != record.stable) || record.candidate.is_some();
+        let delay = if replaced { settings.drain } else { settings.drain.max(settings.scale_down_delay) };
+        let since = *record.zero_since.get_or_insert(situation.now);
+        match since + delay {
+            due if due <= situation.now => plan.remove.extend(removable),
+            due => plan = plan.look_at(due),
+        }
+    }
+    Plan { record: Some(record), ..plan }
+}
+
+fn removable(workload: &Option<crate::domain::revision::Workload>) -> bool {
+    workload.as_ref().is_some_and(|workload| !workload.terminating)
+}
+
+/// The traffic layer took a split in which none of `revisions` has weight.
+fn without_weight(situation: &Situation<'_>, record: &Record, revisions: &[RevisionName]) -> bool {
+    let split = &standing(situation, record).split;
+    let zero = revisions.iter().all(|name| split.weight_of(name) == 0);
+    zero && situation.live.intact && situation.live.acceptance == Acceptance::Accepted
+}

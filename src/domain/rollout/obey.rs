@@ -1,0 +1,119 @@
+//! Commands and overrides: what persons decided.
+
+use crate::domain::command::{Command, Verb};
+use crate::domain::record::{Acknowledged, Cause, Override, Record, Retreat};
+use crate::domain::rollout::{Note, Reason, Situation, Wanted};
+
+/// Carries out a command that was not seen before, as far as memory goes; the plan follows from what is remembered.
+pub(super) fn command(situation: &Situation<'_>, record: Record) -> (Record, Vec<Note>) {
+    let Some(command) = situation.command else { return (record, Vec::new()) };
+    if record.command.as_ref().is_some_and(|known| known.nonce == command.nonce && known.verb == command.text) {
+        return (record, Vec::new());
+    }
+    let mut changed = record.clone();
+    let answer = match &command.verb {
+        Ok(verb) => carry_out(*verb, situation, &mut changed),
+        Err(why) => Err(why.clone()),
+    };
+    let (mut record, done, message) = match answer {
+        Ok(message) => (changed, true, message),
+        Err(why) => (record, false, why),
+    };
+    record.command = Some(acknowledged(command, done, &message));
+    let code = if done { "CommandDone" } else { "CommandRefused" };
+    (record, vec![Note { warning: !done, reason: Reason::new(code, format!("{}: {message}", command.text)) }])
+}
+
+fn acknowledged(command: &Command, done: bool, message: &str) -> Acknowledged {
+    Acknowledged { nonce: command.nonce.clone(), verb: command.text.clone(), done, message: message.to_owned() }
+}
+
+fn carry_out(verb: Verb, situation: &Situation<'_>, record: &mut Record) -> Result<String, String> {
+    match verb {
+        Verb::Promote => promote(record),
+        Verb::PromoteFull => promote_full(record),
+        Verb::Abort => abort(situation, record),
+        Verb::Pause => pause(record),
+        Verb::Resume => resume(situation, record),
+        Verb::Retry => retry(record),
+        Verb::Restart => restart(situation, record),
+    }
+}
+
+fn promote(record: &mut Record) -> Result<String, String> {
+    let weight = record.settled.split.candidate_weight();
+    match &mut record.candidate {
+        Some(candidate) if candidate.retreat.is_some() => Err("the rollout is being taken back".to_owned()),
+        Some(candidate) if candidate.reached.is_some() && weight == candidate.stage_weight => {
+            candidate.hold_ended = true;
+            Ok(format!("the hold at {weight} % ends"))
+        }
+        Some(candidate) => Err(format!("no hold to end: {} % is not reached; promote-full skips all holds", candidate.stage_weight)),
+        None => Err("no rollout in progress".to_owned()),
+    }
+}
+
+fn promote_full(record: &mut Record) -> Result<String, String> {
+    match &mut record.candidate {
+        Some(candidate) if candidate.retreat.is_some() => Err("the rollout is being taken back".to_owned()),
+        Some(candidate) => {
+            candidate.stage_weight = 100;
+            Ok("goes to 100 % as soon as all pods are ready".to_owned())
+        }
+        None => Err("no rollout in progress".to_owned()),
+    }
+}
+
+fn abort(situation: &Situation<'_>, record: &mut Record) -> Result<String, String> {
+    let stable = record.stable.clone();
+    let Some(candidate) = &mut record.candidate else { return Err("no rollout in progress".to_owned()) };
+    if candidate.retreat.is_some() {
+        return Err("the rollout is being taken back already".to_owned());
+    }
+    let reason = "aborted by command".to_owned();
+    candidate.retreat = Some(Retreat { cause: Cause::Abort, reason: reason.clone() });
+    candidate.reached = None;
+    let against = candidate.revision.clone();
+    record.overriding = Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.now, reason });
+    Ok("back to the stable revision".to_owned())
+}
+
+fn pause(record: &mut Record) -> Result<String, String> {
+    record.paused = true;
+    Ok("no forward steps until resume".to_owned())
+}
+
+fn resume(situation: &Situation<'_>, record: &mut Record) -> Result<String, String> {
+    if situation.settings.paused {
+        return Err("spec.paused is true; set it to false instead".to_owned());
+    }
+    record.paused = false;
+    if let Some(candidate) = &mut record.candidate {
+        candidate.waiting_since = situation.now;
+    }
+    Ok("forward steps go on".to_owned())
+}
+
+fn retry(record: &mut Record) -> Result<String, String> {
+    match record.overriding.take() {
+        Some(overriding) => Ok(format!("tries {} again", overriding.against)),
+        None => Err("nothing was taken back: there is no override to end".to_owned()),
+    }
+}
+
+fn restart(situation: &Situation<'_>, record: &mut Record) -> Result<String, String> {
+    record.restarted_at = Some(situation.now);
+    Ok("pods are replaced one after the other".to_owned())
+}
+
+/// An override ends when the spec asks for another revision than the one it stands against.
+pub(super) fn end_override(situation: &Situation<'_>, mut record: Record) -> Record {
+    let ended = match (&record.overriding, situation.wanted) {
+        (Some(overriding), Wanted::Revision(wanted)) => overriding.against != *wanted,
+        _ => false,
+    };
+    if ended {
+        record.overriding = None;
+    }
+    record
+}

@@ -1,0 +1,123 @@
+//! What is remembered: status, unless the cluster knows better, or status was lost.
+//!
+//! A newer decision on the cluster is believed only if it takes traffic away and the live rules are what it says: that is
+//! what an interrupted way back leaves behind. Anything else is drift, and is repaired.
+
+use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Record, Retreat, Served};
+use crate::domain::revision::RevisionName;
+use crate::domain::rollout::Situation;
+use crate::domain::split::Split;
+
+/// The record to start from; `None` for a first release.
+pub(super) fn record(situation: &Situation<'_>) -> Option<Record> {
+    let Some(record) = situation.record else { return rebuilt(situation) };
+    match &situation.live.decision {
+        Some(live) if adoptable(situation, record, live) => Some(adopted(situation, record, live)),
+        _ => Some(record.clone()),
+    }
+}
+
+fn adoptable(situation: &Situation<'_>, record: &Record, live: &Decision) -> bool {
+    let lowers = live.split.lowers(&record.decision.split) || live.split.lowers(&record.settled.split);
+    situation.live.intact && live.number > record.decision.number && lowers
+}
+
+/// Takes over a way back whose status write was lost.
+fn adopted(situation: &Situation<'_>, record: &Record, live: &Decision) -> Record {
+    let mut record = record.clone();
+    record.overriding.clone_from(&live.overriding);
+    acknowledge(&mut record, live, situation);
+    if let Some(candidate) = &mut record.candidate {
+        candidate.retreat = candidate.retreat.take().or_else(|| retreat_of(live));
+        candidate.reached = None;
+        candidate.waiting_since = situation.now;
+    }
+    record.decision = live.clone();
+    record.settled = live.clone();
+    record
+}
+
+/// A way back for good: all causes but `Advance`, and `NotReady` only with the override that says so.
+fn retreat_of(decision: &Decision) -> Option<Retreat> {
+    let for_good = match decision.cause {
+        Cause::Advance => false,
+        Cause::NotReady => decision.overriding.is_some(),
+        Cause::Abort | Cause::Superseded => true,
+    };
+    for_good.then(|| Retreat { cause: decision.cause, reason: decision.reason.clone() })
+}
+
+/// A nonce that the decision knows, or that stands there while nothing is remembered, counts as obeyed.
+fn acknowledge(record: &mut Record, decision: &Decision, situation: &Situation<'_>) {
+    let Some(command) = situation.command else { return };
+    let known = record.command.as_ref().is_some_and(|done| done.nonce == command.nonce);
+    if !known && decision.nonce.as_deref() == Some(command.nonce.as_str()) {
+        let message = format!("done with decision {}", decision.number);
+        record.command = Some(Acknowledged { nonce: command.nonce.clone(), verb: command.text.clone(), done: true, message });
+    }
+}
+
+/// Status was lost: from the decision on the cluster, else from what runs.
+fn rebuilt(situation: &Situation<'_>) -> Option<Record> {
+    let decision = match &situation.live.decision {
+        Some(live) => live.clone(),
+        None => from_what_runs(situation)?,
+    };
+    let mut record = Record::first(decision.split.stable.clone(), decision.generation, decision.nonce.clone(), situation.now);
+    record.overriding.clone_from(&decision.overriding);
+    (record.stable, record.candidate) = sides(situation, &decision);
+    record.history = history(situation, &record.stable);
+    if let Some(command) = situation.command {
+        let message = "found acknowledged after the status was lost".to_owned();
+        record.command = Some(Acknowledged { nonce: command.nonce.clone(), verb: command.text.clone(), done: true, message });
+    }
+    record.settled = decision.clone();
+    record.decision = decision;
+    Some(record)
+}
+
+/// Stable and candidate of a decision. Weight 100 is a promotion, unless it was only given for want of ready pods.
+fn sides(situation: &Situation<'_>, decision: &Decision) -> (RevisionName, Option<Candidate>) {
+    let Some(share) = &decision.split.candidate else { return (decision.split.stable.clone(), None) };
+    if share.weight == 100 && decision.cause == Cause::Advance {
+        return (share.revision.clone(), None);
+    }
+    let retreat = retreat_of(decision);
+    if retreat.is_some() && share.weight == 0 {
+        return (decision.split.stable.clone(), None);
+    }
+    let candidate = Candidate {
+        revision: share.revision.clone(),
+        stage_weight: decision.stage_weight,
+        pods: situation.replicas(&share.revision),
+        begun: situation.now,
+        waiting_since: situation.now,
+        blocked: false,
+        reached: None,
+        hold_ended: false,
+        retreat,
+    };
+    (decision.split.stable.clone(), Some(candidate))
+}
+
+/// Neither status nor decision: the newest revision that served and has a workload, else the newest with one.
+fn from_what_runs(situation: &Situation<'_>) -> Option<Decision> {
+    let running = situation.revisions.iter().filter(|(_, view)| view.workload.as_ref().is_some_and(|workload| !workload.terminating));
+    let (stable, _) = running.max_by_key(|(_, view)| (view.served, view.pods.ready > 0, view.number))?;
+    Some(Decision {
+        number: 1,
+        generation: situation.generation,
+        split: Split::all(stable.clone()),
+        stage_weight: 100,
+        cause: Cause::Advance,
+        reason: "rebuilt from what runs".to_owned(),
+        nonce: situation.command.map(|command| command.nonce.clone()),
+        overriding: None,
+    })
+}
+
+fn history(situation: &Situation<'_>, stable: &RevisionName) -> Vec<Served> {
+    let view = situation.view(stable);
+    let served = Served { revision: stable.clone(), version: view.version.clone(), since: situation.now };
+    if view.served { vec![served] } else { Vec::new() }
+}

@@ -1,0 +1,165 @@
+//! The way back: weight first and at once, then pods.
+//!
+//! Stable gets at once what its ready pods cover, or everything if the candidate has no ready pod; the rest follows as
+//! stable grows. The candidate's children leave after the drain time, like those of any revision without weight.
+
+use crate::domain::record::{Candidate, Cause, Override, Record, Retreat};
+use crate::domain::rollout::goal::widened;
+use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, advance, standing, steady, target};
+use crate::domain::settings::TrafficMode;
+use crate::domain::size::{pods_for_weight, surge_pods, weight_covered};
+use crate::domain::split::Split;
+
+/// Why the candidate has to go back, if it has to.
+pub(super) fn cause(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> Option<Retreat> {
+    if candidate.retreat.is_some() {
+        return candidate.retreat.clone();
+    }
+    if target(situation, record).is_some_and(|wanted| *wanted != candidate.revision) {
+        return Some(Retreat { cause: Cause::Superseded, reason: "the spec asks for something else".to_owned() });
+    }
+    missed_deadline(situation, record, candidate).map(|reason| Retreat { cause: Cause::NotReady, reason })
+}
+
+/// The candidate's pods did not get ready in time. The clock stands still while paused and while there is no room.
+fn missed_deadline(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> Option<String> {
+    let ready = situation.ready(&candidate.revision);
+    let waits = candidate.reached.is_none() && ready < candidate.pods && situation.replicas(&candidate.revision) > 0;
+    let stands_still = situation.settings.paused || record.paused || candidate.blocked || advance::no_room(situation, candidate).is_some();
+    let deadline = situation.settings.progress_deadline;
+    let due = situation.now >= candidate.waiting_since + deadline;
+    // Without a stable revision that works there is nothing to go back to.
+    if !waits || stands_still || !due || situation.never_worked(&record.stable) {
+        return None;
+    }
+    let trouble = steady::trouble_of(situation, &candidate.revision).map_or(String::new(), |trouble| format!(": {trouble}"));
+    Some(format!("{ready} of {} pods were ready within {deadline:#}{trouble}", candidate.pods))
+}
+
+/// Plans the next move of the way back for `why`.
+pub(super) fn plan(situation: &Situation<'_>, record: Record, why: Retreat) -> Plan {
+    let Some(candidate) = record.candidate.clone() else { return steady::stay(situation, record) };
+    let stands = standing(situation, &record).split.candidate_weight();
+    let weight = weight_left(situation, &record, &candidate, stands);
+    let decided = record.decision.cause == why.cause && record.decision.split.candidate_weight() == weight && !record.pending();
+    if candidate.retreat.is_none() || !decided {
+        return decide_way_back(situation, record, &candidate, why, weight);
+    }
+    leave(situation, record, &candidate, &why)
+}
+
+/// What the candidate keeps for now, percent: never more than it has.
+fn weight_left(situation: &Situation<'_>, record: &Record, candidate: &Candidate, stands: i32) -> i32 {
+    let settings = situation.settings;
+    let (stable_ready, ready) = (situation.ready(&record.stable), situation.ready(&candidate.revision));
+    if ready == 0 {
+        return 0;
+    }
+    if stable_ready == 0 {
+        return stands;
+    }
+    match settings.traffic {
+        TrafficMode::ReplicaRatio => 0,
+        TrafficMode::Gateway => stands.min(100 - weight_covered(settings.replicas, stable_ready, settings.headroom_percent)),
+    }
+}
+
+/// Takes weight away in this pass, and remembers why.
+fn decide_way_back(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, why: Retreat, weight: i32) -> Plan {
+    let first = candidate.retreat.is_none() || record.decision.cause != why.cause;
+    if why.cause == Cause::NotReady && record.overriding.is_none() {
+        record.overriding = Some(Override {
+            revision: record.stable.clone(),
+            against: candidate.revision.clone(),
+            by: "progressDeadline".to_owned(),
+            since: situation.now,
+            reason: why.reason.clone(),
+        });
+    }
+    record.candidate = Some(Candidate { retreat: Some(why.clone()), reached: None, ..candidate.clone() });
+    let split = Split::between(record.stable.clone(), candidate.revision.clone(), weight);
+    record.decision = record.next_decision(situation.generation, split, why.cause, why.reason.clone());
+    record.settled = record.decision.clone();
+    let decision = record.decision.clone();
+    let (stable, pods) = (record.stable.clone(), stable_pods(situation, candidate));
+    let reason = reason_of(&why);
+    let mut plan = Plan::new(Some(record), State::RollingBack, reason.clone()).size(situation, &stable, pods);
+    plan.split = Some(decision);
+    if first && why.cause != Cause::Superseded {
+        plan.marks.push((candidate.revision.clone(), Mark::Failed(why.reason.clone())));
+    }
+    if first { plan.note(why.cause != Cause::Superseded, reason) } else { plan }
+}
+
+fn reason_of(why: &Retreat) -> Reason {
+    let code = match why.cause {
+        Cause::NotReady => "ProgressDeadlineExceeded",
+        Cause::Abort => "Aborted",
+        Cause::Superseded | Cause::Advance => "Superseded",
+    };
+    Reason::new(code, why.reason.clone())
+}
+
+/// Pods that stable may ask for: all, as far as the candidate's leave room.
+fn stable_pods(situation: &Situation<'_>, candidate: &Candidate) -> i32 {
+    let wanted = situation.settings.replicas;
+    let room = wanted.saturating_add(surge_pods(situation.settings.max_surge, wanted));
+    wanted.min(room.saturating_sub(situation.replicas(&candidate.revision))).max(0)
+}
+
+/// The decision is made: wait until it is in effect, then let the candidate go, all or in parts.
+fn leave(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: &Retreat) -> Plan {
+    let weight = record.decision.split.candidate_weight();
+    let taken = standing(situation, &record).number == record.decision.number && situation.live.acceptance == Acceptance::Accepted;
+    // By pods there is nothing that could refuse; behind a gateway that refuses, nothing may be scaled down.
+    if !taken {
+        return backing(situation, record, candidate, why);
+    }
+    match candidate.reached {
+        None => {
+            let reached = situation.now + situation.settings.propagation_delay;
+            let mut record = record;
+            let next = Candidate { reached: Some(reached), ..candidate.clone() };
+            record.candidate = Some(next.clone());
+            backing(situation, record, &next, why).look_at(reached)
+        }
+        Some(reached) if situation.now < reached => backing(situation, record, candidate, why).look_at(reached),
+        Some(_) if weight == 0 => gone(situation, record, why),
+        Some(reached) => shrink(situation, record, candidate, why, reached + situation.settings.drain),
+    }
+}
+
+fn backing(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: &Retreat) -> Plan {
+    let (stable, pods) = (record.stable.clone(), stable_pods(situation, candidate));
+    let split = standing(situation, &record).clone();
+    let mut plan = Plan::new(Some(record), State::RollingBack, reason_of(why)).size(situation, &stable, pods);
+    plan.split = Some(split);
+    plan
+}
+
+/// Stable cannot take everything yet: the candidate gives room for as many pods as its lower weight no longer needs.
+fn shrink(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: &Retreat, due: jiff::Timestamp) -> Plan {
+    let weight = record.decision.split.candidate_weight();
+    let plan = backing(situation, record, candidate, why);
+    if situation.now < due {
+        return plan.look_at(due);
+    }
+    let running = situation.replicas(&candidate.revision);
+    let needed = pods_for_weight(situation.settings.replicas, weight, situation.settings.headroom_percent);
+    if widened(situation, weight) || running <= needed {
+        return plan;
+    }
+    plan.size(situation, &candidate.revision, needed)
+}
+
+/// No weight is left: the candidate is one of the revisions that leave.
+fn gone(situation: &Situation<'_>, mut record: Record, why: &Retreat) -> Plan {
+    record.candidate = None;
+    record.zero_since = Some(situation.now);
+    record.since = situation.now;
+    let plan = steady::stay(situation, record);
+    match why.cause {
+        Cause::Superseded | Cause::Advance => Plan { state: State::Progressing, reason: reason_of(why), ..plan },
+        Cause::NotReady | Cause::Abort => plan,
+    }
+}

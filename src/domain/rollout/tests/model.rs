@@ -1,0 +1,334 @@
+//! A cluster small enough to be read: it carries out plans write by write and checks the invariants at each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::command::Command;
+use crate::domain::record::{Decision, Record};
+use crate::domain::revision::{Failed, RevisionName, RevisionView, Revisions, Workload};
+use crate::domain::rollout::{Acceptance, Live, Mark, Plan, Situation, State, Wanted, decide};
+use crate::domain::settings::{Hold, Settings, Step, Surge, TrafficMode};
+use crate::domain::split::Split;
+
+const READY_AFTER: i64 = 20;
+const ACCEPTED_AFTER: i64 = 2;
+
+pub(super) fn settings(traffic: TrafficMode) -> Settings {
+    let hold = Hold::For(SignedDuration::from_mins(10));
+    Settings {
+        replicas: 4,
+        steps: vec![Step { weight: 10, hold }, Step { weight: 50, hold }],
+        auto_promote: true,
+        max_surge: Surge::Percent(100),
+        traffic,
+        headroom_percent: 100,
+        drain: SignedDuration::from_secs(30),
+        propagation_delay: SignedDuration::from_secs(5),
+        scale_down_delay: SignedDuration::from_secs(30),
+        progress_deadline: SignedDuration::from_mins(10),
+        paused: false,
+        revision_history_limit: 10,
+    }
+}
+
+#[derive(Default)]
+struct Set {
+    number: i64,
+    served: bool,
+    failed: Option<Failed>,
+    workload: Option<i32>,
+    /// Second at which each pod gets ready.
+    pods: Vec<i64>,
+}
+
+pub(super) struct Model {
+    pub(super) settings: Settings,
+    pub(super) wanted: Wanted,
+    pub(super) room: Option<usize>,
+    pub(super) least_ready: Option<i32>,
+    pub(super) most_pods: Option<i32>,
+    pub(super) record_writes: usize,
+    pub(super) split_writes: usize,
+    pub(super) scale_writes: usize,
+    second: i64,
+    generation: i64,
+    record: Option<Record>,
+    live: Option<(Decision, Split)>,
+    written_at: i64,
+    sets: BTreeMap<RevisionName, Set>,
+    broken: BTreeSet<RevisionName>,
+    command: Option<Command>,
+    seen: BTreeMap<RevisionName, Vec<i32>>,
+    last: Option<Plan>,
+    dies_after: Option<usize>,
+    writes: usize,
+}
+
+impl Model {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            wanted: Wanted::Unresolved(crate::domain::rollout::Reason::new("ModelNotFound", "no model")),
+            room: None,
+            least_ready: None,
+            most_pods: None,
+            record_writes: 0,
+            split_writes: 0,
+            scale_writes: 0,
+            second: 0,
+            generation: 1,
+            record: None,
+            live: None,
+            written_at: 0,
+            sets: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            command: None,
+            seen: BTreeMap::new(),
+            last: None,
+            dies_after: None,
+            writes: 0,
+        }
+    }
+
+    pub(super) fn want(&mut self, revision: &str) {
+        let name = RevisionName::new(revision);
+        let number = i64::try_from(self.sets.len()).unwrap();
+        self.sets.entry(name.clone()).or_default().number = number;
+        self.wanted = Wanted::Revision(name);
+        self.generation += 1;
+    }
+
+    pub(super) fn command(&mut self, text: &str) {
+        self.command = Some(Command::parse(text));
+    }
+
+    pub(super) fn never_ready(&mut self, revision: &str) {
+        self.broken.insert(RevisionName::new(revision));
+    }
+
+    pub(super) fn ready_again(&mut self, revision: &str) {
+        self.broken.remove(&RevisionName::new(revision));
+        self.lose_pods(revision);
+    }
+
+    pub(super) fn lose_pods(&mut self, revision: &str) {
+        self.sets.get_mut(&RevisionName::new(revision)).unwrap().pods.clear();
+        self.kubelet();
+    }
+
+    pub(super) fn lose_status(&mut self) {
+        self.record = None;
+    }
+
+    pub(super) fn meddle(&mut self, revision: &str, weight: i32) {
+        let (_, split) = self.live.as_mut().unwrap();
+        *split = Split::between(split.stable.clone(), RevisionName::new(revision), weight);
+    }
+
+    pub(super) fn die_after(&mut self, writes: usize) {
+        self.dies_after = Some(writes);
+        self.writes = 0;
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.plan().state
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        self.last.as_ref().unwrap()
+    }
+
+    pub(super) fn record(&self) -> &Record {
+        self.record.as_ref().unwrap()
+    }
+
+    pub(super) fn failed(&self, revision: &str) -> bool {
+        self.sets[&RevisionName::new(revision)].failed.is_some()
+    }
+
+    pub(super) fn pods(&self, revision: &str) -> i32 {
+        self.sets.get(&RevisionName::new(revision)).map_or(0, |set| i32::try_from(set.pods.len()).unwrap())
+    }
+
+    pub(super) fn weight_of(&self, revision: &str) -> i32 {
+        self.live.as_ref().map_or(0, |(_, split)| split.weight_of(&RevisionName::new(revision)))
+    }
+
+    /// Different weights that a revision had one after the other, as written.
+    pub(super) fn weights_seen(&self, revision: &str) -> Vec<i32> {
+        self.seen.get(&RevisionName::new(revision)).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn run(&mut self, seconds: i64) {
+        for _ in 0..seconds {
+            self.tick();
+        }
+    }
+
+    pub(super) fn run_until(&mut self, reached: impl Fn(&Self) -> bool) {
+        for _ in 0..36_000 {
+            self.tick();
+            if reached(self) {
+                return;
+            }
+        }
+        panic!("not reached: {:?}", self.plan());
+    }
+
+    fn tick(&mut self) {
+        self.second += 1;
+        self.kubelet();
+        self.pass();
+        self.pass();
+    }
+
+    fn kubelet(&mut self) {
+        let mut room = self.room.map_or(usize::MAX, |room| room.saturating_sub(self.sets.values().map(|set| set.pods.len()).sum()));
+        for (name, set) in &mut self.sets {
+            let wanted = usize::try_from(set.workload.unwrap_or(0)).unwrap();
+            room = room.saturating_add(set.pods.len().saturating_sub(wanted));
+            set.pods.truncate(wanted);
+            let ready = if self.broken.contains(name) { i64::MAX } else { self.second + READY_AFTER };
+            while set.pods.len() < wanted && room > 0 {
+                set.pods.push(ready);
+                room -= 1;
+            }
+        }
+        self.check_capacity();
+    }
+
+    fn check_capacity(&self) {
+        let ready: i32 = self.sets.keys().map(|name| self.ready(name)).sum();
+        assert!(self.least_ready.is_none_or(|least| ready >= least), "ready {ready} at {}", self.second);
+        let asked: i32 = self.sets.values().map(|set| set.workload.unwrap_or(0)).sum();
+        assert!(self.most_pods.is_none_or(|most| asked <= most), "asked {asked} at {}", self.second);
+    }
+
+    fn ready(&self, name: &RevisionName) -> i32 {
+        let ready = self.sets[name].pods.iter().filter(|at| **at <= self.second).count();
+        i32::try_from(ready).unwrap()
+    }
+
+    fn revisions(&self) -> Revisions {
+        let view = |(name, set): (&RevisionName, &Set)| {
+            let workload = set.workload.map(|replicas| Workload { replicas, terminating: false, refused: None });
+            let total = i32::try_from(set.pods.len()).unwrap();
+            let short = set.workload.is_some_and(|wanted| wanted > total);
+            let pods = crate::domain::revision::Pods {
+                total,
+                ready: self.ready(name),
+                unschedulable: short.then(|| "Insufficient nvidia.com/gpu".to_owned()),
+                trouble: None,
+            };
+            let (version, failed) = (name.to_string(), set.failed.clone());
+            (name.clone(), RevisionView { number: set.number, version, served: set.served, failed, workload, pods })
+        };
+        self.sets.iter().map(view).collect()
+    }
+
+    fn live(&self) -> Live {
+        let accepted = self.second >= self.written_at + ACCEPTED_AFTER || self.settings.traffic == TrafficMode::ReplicaRatio;
+        Live {
+            decision: self.live.as_ref().map(|(decision, _)| decision.clone()),
+            intact: self.live.as_ref().is_some_and(|(decision, split)| decision.split == *split),
+            acceptance: if accepted { Acceptance::Accepted } else { Acceptance::Pending },
+        }
+    }
+
+    pub(super) fn pass(&mut self) {
+        let revisions = self.revisions();
+        let live = self.live();
+        let plan = decide(&Situation {
+            now: Timestamp::from_second(self.second).unwrap(),
+            generation: self.generation,
+            settings: &self.settings,
+            wanted: &self.wanted,
+            revisions: &revisions,
+            live: &live,
+            record: self.record.as_ref(),
+            command: self.command.as_ref(),
+        });
+        self.last = Some(plan.clone());
+        self.carry_out(plan);
+    }
+
+    /// Counts a write; `false` when the operator dies before it.
+    fn alive(&mut self) -> bool {
+        self.writes += 1;
+        if self.dies_after.is_some_and(|index| self.writes > index) {
+            self.dies_after = None;
+            return false;
+        }
+        true
+    }
+
+    fn carry_out(&mut self, plan: Plan) {
+        for (name, pods) in &plan.workloads {
+            if self.sets[name].workload.is_none() {
+                if !self.alive() {
+                    return;
+                }
+                self.sets.get_mut(name).unwrap().workload = Some(*pods);
+            }
+        }
+        if let Some(decision) = &plan.split
+            && self.live.as_ref() != Some(&(decision.clone(), decision.split.clone()))
+        {
+            if !self.alive() {
+                return;
+            }
+            self.write_split(decision);
+        }
+        for (name, pods) in &plan.scale {
+            if !self.alive() {
+                return;
+            }
+            self.scale_writes += 1;
+            self.sets.get_mut(name).unwrap().workload = Some(*pods);
+            self.kubelet();
+        }
+        for name in &plan.remove {
+            if !self.alive() {
+                return;
+            }
+            assert_eq!(self.live.as_ref().map_or(0, |(_, split)| split.weight_of(name)), 0, "{name} is removed with weight");
+            self.sets.get_mut(name).unwrap().workload = None;
+            self.kubelet();
+        }
+        self.write_marks(&plan);
+        if plan.record.is_some() && plan.record != self.record && self.alive() {
+            self.record_writes += 1;
+            self.record = plan.record;
+        }
+    }
+
+    fn write_marks(&mut self, plan: &Plan) {
+        for (name, mark) in &plan.marks {
+            let set = self.sets.get_mut(name).unwrap();
+            match mark {
+                Mark::Served => set.served = true,
+                Mark::Failed(reason) => set.failed = Some(Failed { reason: reason.clone(), generation: self.generation }),
+                Mark::Retried => set.failed = None,
+            }
+        }
+    }
+
+    fn write_split(&mut self, decision: &Decision) {
+        let before = self.live.as_ref().map(|(_, split)| split.clone());
+        for (name, weight) in decision.split.entries() {
+            let was = before.as_ref().map_or(weight, |split| split.weight_of(name));
+            let others_ready: i32 = self.sets.keys().filter(|other| *other != name).map(|other| self.ready(other)).sum();
+            assert!(weight <= was || self.ready(name) > 0 || others_ready == 0, "I02: {name} from {was} to {weight} without pods");
+        }
+        if let Some(share) = &decision.split.candidate {
+            let seen = self.seen.entry(share.revision.clone()).or_default();
+            if seen.last() != Some(&share.weight) && !(seen.is_empty() && share.weight == 0) {
+                seen.push(share.weight);
+            }
+        }
+        self.split_writes += 1;
+        self.written_at = self.second;
+        self.live = Some((decision.clone(), decision.split.clone()));
+    }
+}

@@ -1,0 +1,102 @@
+//! What the user asked for, validated: no state in here that cannot be acted on.
+
+use jiff::SignedDuration;
+
+/// How traffic is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrafficMode {
+    /// A gateway's route carries weights.
+    Gateway,
+    /// One Service; shares follow from numbers of ready pods.
+    ReplicaRatio,
+}
+
+/// How many pods may exist above the wanted number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surge {
+    /// So many pods, at least 1.
+    Pods(i32),
+    /// Percent of the wanted pods; rounds up and is at least one pod.
+    Percent(i32),
+}
+
+/// What ends a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Time at the weight.
+    For(SignedDuration),
+    /// A person's `promote`.
+    UntilPromoted,
+}
+
+/// One step of a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Percent of traffic for the candidate, 1-100.
+    pub weight: i32,
+    /// What ends it.
+    pub hold: Hold,
+}
+
+/// The validated part of a deployment's spec that decisions need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Pods wanted, N. At least 0.
+    pub replicas: i32,
+    /// Steps in ascending order of weight; none: straight to 100 %.
+    pub steps: Vec<Step>,
+    /// After the last step, go on to 100 % without a person.
+    pub auto_promote: bool,
+    /// Pods above N while two revisions exist.
+    pub max_surge: Surge,
+    /// How the split is made.
+    pub traffic: TrafficMode,
+    /// Candidate capacity relative to its weight, in percent (100: just enough).
+    pub headroom_percent: i32,
+    /// How long old requests may take after weight was taken away.
+    pub drain: SignedDuration,
+    /// How long a gateway's data plane takes to follow its accepted configuration.
+    pub propagation_delay: SignedDuration,
+    /// How long the replaced revision stays, so that going back is quick.
+    pub scale_down_delay: SignedDuration,
+    /// How long pods may take to get ready before the candidate is given up.
+    pub progress_deadline: SignedDuration,
+    /// No forward steps.
+    pub paused: bool,
+    /// Records of former revisions to keep.
+    pub revision_history_limit: usize,
+}
+
+/// Weight of the last stage: everything.
+pub const FULL_WEIGHT: i32 = 100;
+
+impl Settings {
+    /// Weight of the first stage: the first step's, or all at once.
+    pub fn first_weight(&self) -> i32 {
+        self.next_weight(0)
+    }
+
+    /// Weight of the stage after one of `weight`: of the first step above it, else 100.
+    ///
+    /// Stages are told apart by weight, not by index, so that steps may be edited while a rollout runs: the weight
+    /// stays, and the first step above it comes next.
+    pub fn next_weight(&self, weight: i32) -> i32 {
+        self.steps.iter().map(|step| step.weight).find(|next| *next > weight).unwrap_or(FULL_WEIGHT)
+    }
+
+    /// What ends the stage of `weight`; `None` for the last stage and for a weight that is no step any more.
+    pub fn hold_at(&self, weight: i32) -> Option<Hold> {
+        let position = self.steps.iter().position(|step| step.weight == weight)?;
+        let last = position + 1 == self.steps.len();
+        match self.steps[position].hold {
+            Hold::For(_) if last && !self.auto_promote => Some(Hold::UntilPromoted),
+            hold => Some(hold),
+        }
+    }
+
+    /// Position of the stage of `weight` among all, for people: (one-based, number of steps).
+    pub fn position(&self, weight: i32) -> (usize, usize) {
+        let passed = self.steps.iter().filter(|step| step.weight <= weight).count();
+        (passed, self.steps.len())
+    }
+}

@@ -1,0 +1,36 @@
+//! Services: one per revision for gateways and for looking at it, one stable one per deployment for everybody else.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::resources::{Owner, labels, pod};
+
+/// Port that Services listen on.
+pub const PORT: i32 = 80;
+
+/// The Service of one revision. Headless: allocating addresses is the slowest thing an API server does, and gateways
+/// follow the endpoints anyway.
+pub fn of_revision(owner: &Owner, name: &str, model: &str, version: &str, template: &Value) -> Value {
+    let labels = labels::of_revision(&owner.name, name, model, version);
+    let mut service = build(owner, name, &labels, &labels::revision_selector(&owner.name, name), template);
+    service["spec"]["clusterIP"] = json!("None");
+    service
+}
+
+/// The stable Service. `selector` is one revision's (a pin) or the deployment's (shares by ready pods).
+pub fn stable(owner: &Owner, selector: &BTreeMap<String, String>, template: &Value) -> Value {
+    build(owner, &owner.name, &labels::of_deployment(&owner.name), selector, template)
+}
+
+fn build(owner: &Owner, name: &str, labels: &BTreeMap<String, String>, selector: &BTreeMap<String, String>, template: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": owner.metadata(name, labels),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector,
+            "ports": [{ "name": "http", "port": PORT, "protocol": "TCP", "targetPort": pod::port(template) }],
+        },
+    })
+}
