@@ -16,3 +16,4 @@ pub mod schema;
 pub mod selector;
 pub mod store;
 pub mod verbs;
+pub mod world;
