@@ -6,6 +6,10 @@
 
 pub mod api;
 pub mod cli;
+pub mod controllers;
 pub mod domain;
+pub mod kube_io;
 pub mod resources;
+pub mod runtime;
 pub mod sim;
+pub mod traffic;

@@ -6,6 +6,7 @@
 pub mod budget;
 pub mod labels;
 pub mod overlay;
+pub mod ownership;
 pub mod pod;
 pub mod revision;
 pub mod service;

@@ -17,14 +17,10 @@ pub const PAUSED: &str = "Paused";
 pub mod reason {
     /// The operator has not looked yet.
     pub const PENDING: &str = "Pending";
-    /// What the spec asks for serves.
-    pub const AS_SPECIFIED: &str = "AsSpecified";
     /// At least one ready pod takes traffic.
     pub const SERVING: &str = "Serving";
     /// No pod of any revision is ready.
     pub const NOTHING_READY: &str = "NothingReady";
-    /// The first revision is getting ready.
-    pub const FIRST_RELEASE: &str = "FirstRelease";
     /// A weight goes up.
     pub const ADVANCE: &str = "Advance";
     /// A step is held for its time.
@@ -35,18 +31,40 @@ pub mod reason {
     pub const WAITING_FOR_PODS: &str = "WaitingForPods";
     /// The route has not taken the weights yet.
     pub const WAITING_FOR_ROUTE: &str = "WaitingForRoute";
-    /// Pods without traffic run on for the drain time.
-    pub const DRAINING: &str = "Draining";
-    /// The number of pods is changing.
-    pub const SCALING: &str = "Scaling";
-    /// Pods of an older revision, or of a deleted namesake, are still there.
-    pub const WAITING_FOR_CLEANUP: &str = "WaitingForCleanup";
     /// Paused in the spec.
     pub const PAUSED_BY_SPEC: &str = "PausedBySpec";
     /// Paused by command.
     pub const PAUSED_BY_COMMAND: &str = "PausedByCommand";
     /// Not paused.
     pub const NOT_PAUSED: &str = "NotPaused";
+    /// The stable revision gives way to the candidate by chunks, as a smaller maxSurge asks.
+    pub const EXCHANGING: &str = "Exchanging";
+    /// The stable revision has no ready pods; the candidate has its traffic until it has.
+    pub const STABLE_NOT_READY: &str = "StableNotReady";
+    /// Pods of the only revision are not ready.
+    pub const PODS_NOT_READY: &str = "PodsNotReady";
+    /// maxSurge leaves no room for a single pod of the candidate.
+    pub const SURGE_TOO_SMALL: &str = "SurgeTooSmall";
+    /// Pods of an earlier revision have to end first.
+    pub const WAITING_FOR_OLD_PODS: &str = "WaitingForOldPods";
+    /// A weight is about to change.
+    pub const WEIGHT_CHANGING: &str = "WeightChanging";
+    /// A weight has changed.
+    pub const WEIGHT_CHANGED: &str = "WeightChanged";
+    /// A rollout has begun.
+    pub const ROLLOUT_STARTED: &str = "RolloutStarted";
+    /// The candidate has all traffic.
+    pub const ROLLOUT_COMPLETED: &str = "RolloutCompleted";
+    /// The first revision serves.
+    pub const RELEASED: &str = "Released";
+    /// No step forward, by a person.
+    pub const PAUSED: &str = "Paused";
+    /// Another revision than the spec's serves.
+    pub const SPEC_SUPERSEDED: &str = "SpecSuperseded";
+    /// A command was carried out.
+    pub const COMMAND_DONE: &str = "CommandDone";
+    /// A command was not carried out; the message says why.
+    pub const COMMAND_REFUSED: &str = "CommandRefused";
     /// The new version was not ready in time and has been given up.
     pub const PROGRESS_DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
     /// The candidate lost its ready pods after it had traffic.
@@ -85,8 +103,20 @@ pub mod reason {
     pub const ROUTE_FIELD_UNSUPPORTED: &str = "RouteFieldUnsupported";
     /// The API server refuses what the operator writes, for instance by a quota or a policy.
     pub const REFUSED_BY_API_SERVER: &str = "RefusedByApiServer";
+    /// The Model is known, with all its versions.
+    pub const REGISTERED: &str = "Registered";
     /// Nothing is left to do.
     pub const DONE: &str = "Done";
     /// Nothing stands in the way.
     pub const NOT_STALLED: &str = "NotStalled";
+    /// What the spec asks for serves.
+    pub const AS_SPECIFIED: &str = "AsSpecified";
+    /// The first revision is getting ready.
+    pub const FIRST_RELEASE: &str = "FirstRelease";
+    /// Pods without traffic run on for the drain time.
+    pub const DRAINING: &str = "Draining";
+    /// The number of pods is changing.
+    pub const SCALING: &str = "Scaling";
+    /// Pods of an older revision, or of a deleted namesake, are still there.
+    pub const WAITING_FOR_CLEANUP: &str = "WaitingForCleanup";
 }

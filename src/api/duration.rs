@@ -78,6 +78,12 @@ impl fmt::Display for Duration {
             return f.write_str("0s");
         }
         let mut left = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        let hours = left / 3_600_000;
+        for _ in 0..hours / 99_999 {
+            // A number has at most five digits; the longest value that was read has four of these.
+            f.write_str("99999h")?;
+            left -= 99_999 * 3_600_000;
+        }
         for (unit, factor) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
             let (count, remainder) = (left / factor, left % factor);
             if count > 0 {
@@ -127,5 +133,46 @@ fn unit_milliseconds(unit: &str) -> Option<u64> {
         "s" => Some(1_000),
         "ms" => Some(1),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Duration;
+
+    fn milliseconds(text: &str) -> Option<u128> {
+        text.parse::<Duration>().ok().map(|duration| duration.as_std().as_millis())
+    }
+
+    #[test]
+    fn durations_of_all_units_are_read() {
+        assert_eq!(milliseconds("250ms"), Some(250));
+        assert_eq!(milliseconds("30s"), Some(30_000));
+        assert_eq!(milliseconds("10m"), Some(600_000));
+        assert_eq!(milliseconds("1h30m"), Some(5_400_000));
+        assert_eq!(milliseconds("0s"), Some(0));
+        assert_eq!(milliseconds("99999h99999h99999h99999h"), Some(4 * 99_999 * 3_600_000));
+    }
+
+    #[test]
+    fn what_the_rule_refuses_is_refused_when_read() {
+        for text in ["", "10", "m", "-1s", "+1s", "1.5h", "1d", "1 s", "100000s", "1s1s1s1s1s", "1us", "1hm", "s1", "1S", "١s"] {
+            assert_eq!(milliseconds(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_as_the_same_length() {
+        for text in ["0ms", "90s", "3600s", "1h1ms", "1500ms", "99999h59m59s999ms", "99999h99999h99999h99999h"] {
+            let duration: Duration = text.parse().unwrap();
+            assert_eq!(duration.to_string().parse::<Duration>(), Ok(duration), "{text} was written as {duration}");
+        }
+        assert_eq!("90s".parse::<Duration>().unwrap().to_string(), "1m30s");
+    }
+
+    #[test]
+    fn an_error_names_the_text_and_what_to_write() {
+        let error = serde_json::from_str::<Duration>("\"2 weeks\"").unwrap_err().to_string();
+        assert!(error.contains("2 weeks") && error.contains("1h30m"), "{error}");
     }
 }

@@ -80,7 +80,7 @@ pub struct ModelSpec {
     pub gates: Vec<Gate>,
 }
 
-/// What a model does.
+/// What the model does. A record: shown, never acted on.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Puts things into classes.
@@ -258,7 +258,8 @@ pub struct Evaluation {
     pub evaluated_at: Option<Time>,
 }
 
-/// The verdict of an evaluation.
+/// The evaluation's own verdict. `reject` keeps the version out of every environment; `review` asks a person to look and holds
+/// nothing back.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Recommendation {

@@ -69,3 +69,23 @@ macro_rules! open_enum {
 }
 
 pub(crate) use open_enum;
+
+#[cfg(test)]
+mod tests {
+    use crate::api::model_deployment::{ModelDeploymentPhase, ModelDeploymentStatus};
+
+    #[test]
+    fn a_value_of_a_newer_operator_is_kept() {
+        let text = r#"{"phase":"Levitating"}"#;
+        let status: ModelDeploymentStatus = serde_json::from_str(text).unwrap();
+        assert_eq!(status.phase, Some(ModelDeploymentPhase::Other("Levitating".to_owned())));
+        assert_eq!(serde_json::to_string(&status).unwrap(), text);
+    }
+
+    #[test]
+    fn a_known_value_is_read_as_what_it_is() {
+        let status: ModelDeploymentStatus = serde_json::from_str(r#"{"phase":"Active"}"#).unwrap();
+        assert_eq!(status.phase, Some(ModelDeploymentPhase::Active));
+        assert_eq!(format!("{:<8}|", ModelDeploymentPhase::Active), "Active  |");
+    }
+}

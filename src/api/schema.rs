@@ -65,13 +65,15 @@ pub(super) fn image(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Whole number or percent, of at least one pod.
+///
+/// `string(self)` because the value has no static type; the comparison with `int(...)` refuses a number in quotes, as Kubernetes does.
 pub(super) fn surge(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "x-kubernetes-int-or-string": true,
-        "maxLength": 4,
+        "maxLength": 5,
         "x-kubernetes-validations": [{
-            "rule": "type(self) == int ? self >= 1 && self <= 10000 : self.matches('^([1-9][0-9]?|100)%$')",
-            "message": "must be a number of pods of at least 1, or a percent from 1% to 100%",
+            "rule": "string(self).endsWith('%') ? string(self).matches('^([1-9][0-9]?|100)%$') : string(self).matches('^([1-9][0-9]{0,3}|10000)$') && self == int(string(self))",
+            "message": "must be a number of pods from 1 to 10000, or a percent from 1% to 100%",
         }],
     })
 }
@@ -82,13 +84,13 @@ pub(super) fn port(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-int-or-string": true,
         "maxLength": 15,
         "x-kubernetes-validations": [{
-            "rule": "type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "rule": "string(self).matches('[a-z]') ? string(self).matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') : string(self).matches('^[1-9][0-9]{0,4}$') && self == int(string(self)) && int(string(self)) <= 65535",
             "message": "must be a port number from 1 to 65535 or the name of one of the container's ports",
         }],
     })
 }
 
-/// A map of resource names to quantities.
+/// A map of resource names to quantities. The names are checked with the pod.
 pub(super) fn quantities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
@@ -97,14 +99,10 @@ pub(super) fn quantities(_: &mut SchemaGenerator) -> Schema {
             "x-kubernetes-int-or-string": true,
             "maxLength": 32,
             "x-kubernetes-validations": [{
-                "rule": "type(self) == int ? self >= 0 : self.matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$')",
+                "rule": "string(self).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$')",
                 "message": "must be a quantity such as 500m, 2, or 16Gi",
             }],
         },
-        "x-kubernetes-validations": [{
-            "rule": "self.all(name, name.size() <= 317)",
-            "message": "a resource name has at most 317 characters",
-        }],
     })
 }
 
@@ -128,7 +126,15 @@ pub(super) fn text_list<const ITEMS: usize, const LENGTH: usize>(_: &mut SchemaG
 
 /// A map of names to finite numbers.
 pub(super) fn numbers(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "object", "maxProperties": 64, "additionalProperties": {"type": "number"}})
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "number"},
+        "x-kubernetes-validations": [{
+            "rule": "self.all(name, name.size() >= 1 && name.size() <= 63)",
+            "message": "the name of a metric has 1 to 63 characters",
+        }],
+    })
 }
 
 /// A map of names to anything. Without `preserve-unknown-fields` nested objects would be pruned to nothing.
@@ -159,6 +165,7 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-list-map-keys": ["type"],
         "items": {
             "type": "object",
+            "description": "One thing that is true, false or not known.",
             "required": ["lastTransitionTime", "message", "reason", "status", "type"],
             "properties": {
                 "type": {"type": "string", "maxLength": 316, "description": "Name of the condition."},

@@ -233,7 +233,7 @@ pub struct HttpGetAction {
     pub http_headers: Vec<HttpHeader>,
 }
 
-/// Scheme of a probe.
+/// HTTP (the default) or HTTPS, whose certificate is not checked.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Scheme {

@@ -126,6 +126,8 @@ open_enum! {
         Holding = "Holding",
         /// Traffic goes back to the stable revision.
         RollingBack = "RollingBack",
+        /// Another revision than the spec's serves, because that one was taken back.
+        RolledBack = "RolledBack",
         /// What the spec asks for serves, and its size is changing.
         Scaling = "Scaling",
         /// What the spec asks for serves.

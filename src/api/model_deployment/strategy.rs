@@ -85,7 +85,7 @@ pub struct Step {
     pub hold_until: Option<HoldUntil>,
 }
 
-/// What ends a hold that has no time.
+/// `Promoted`: held until the command `promote` or `promote-full`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldUntil {
     /// The command `promote` or `promote-full`.
@@ -126,5 +126,38 @@ impl Step {
             Some(HoldUntil::Promoted) => None,
             None => Some(self.hold_for.unwrap_or(DEFAULT_HOLD)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Canary, DEFAULT_HOLD, HoldUntil, Step, Strategy, StrategyType};
+    use crate::api::Duration;
+
+    fn canary(canary: Option<Canary>) -> Strategy {
+        Strategy { r#type: StrategyType::Canary, canary, ..Strategy::default() }
+    }
+
+    #[test]
+    fn a_canary_without_steps_takes_10_then_50_percent_ten_minutes_each() {
+        for strategy in [canary(None), canary(Some(Canary::default()))] {
+            let steps: Vec<_> = strategy.steps().iter().map(|step| (step.weight, step.hold())).collect();
+            assert_eq!(steps, [(10, Some(Duration::from_secs(600))), (50, Some(Duration::from_secs(600)))]);
+            assert!(strategy.auto_promote());
+        }
+    }
+
+    #[test]
+    fn an_immediate_strategy_has_no_steps() {
+        assert_eq!(Strategy::default().steps(), []);
+    }
+
+    #[test]
+    fn a_step_that_waits_for_promotion_has_no_end_of_its_own() {
+        let waits = Step { weight: 5, hold_for: None, hold_until: Some(HoldUntil::Promoted) };
+        assert_eq!(waits.hold(), None);
+        assert_eq!(Step { weight: 5, ..Step::default() }.hold(), Some(DEFAULT_HOLD));
+        let short = Step { weight: 5, hold_for: Some(Duration::from_secs(0)), hold_until: None };
+        assert_eq!(short.hold(), Some(Duration::from_secs(0)));
     }
 }

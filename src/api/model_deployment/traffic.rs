@@ -128,7 +128,7 @@ pub struct HttpTraffic {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!(has(self.request) && has(self.backendRequest)) || duration(self.request) == duration('0s') || duration(self.backendRequest) <= duration(self.request)")
+    validation = Rule::new("!has(self.request) || !has(self.backendRequest) || [self.request, self.backendRequest].exists(text, !text.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')) || duration(self.request) == duration('0s') || duration(self.backendRequest) <= duration(self.request)")
         .message("backendRequest must not be longer than request, which covers it")
 )]
 pub struct Timeouts {

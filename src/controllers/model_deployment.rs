@@ -1,0 +1,197 @@
+//! The controller of ModelDeployments. One pass: observe → validate → decide → apply → status.
+//!
+//! `observe` reads caches, `apply` and the status write touch the cluster; the rest is pure.
+
+pub mod apply;
+pub mod decide;
+pub mod memory;
+pub mod observe;
+pub mod status;
+pub mod validate;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::api::conditions::reason;
+use crate::controllers::model_deployment::apply::Hands;
+use crate::controllers::model_deployment::decide::Target;
+use crate::controllers::model_deployment::observe::{Caches, Observed};
+use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::rollout::{Plan, Reason, State};
+use crate::kube_io::events::{Notice, Recorder, Regarding, Severity};
+use crate::kube_io::{Target as Object, WriteError, Writer};
+use crate::runtime::clock::Clock;
+use crate::runtime::driver::{Next, ReconcileError, Reconciler};
+use crate::runtime::key::ObjectKey;
+
+/// See the module.
+pub struct ModelDeployments {
+    /// What is watched.
+    pub caches: Arc<Caches>,
+    /// The only way to write.
+    pub writer: Writer,
+    /// Tells people.
+    pub recorder: Recorder,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    memory: Mutex<BTreeMap<ObjectKey, Remembered>>,
+}
+
+/// What is worth knowing of an object as long as the process lives; losing it costs a request or two.
+#[derive(Clone, Default)]
+struct Remembered {
+    /// The new revision whose pods were tried last, and what the API server said.
+    tried: Option<(String, Result<(), String>)>,
+    /// When pod counts were written last.
+    counted: Option<Timestamp>,
+}
+
+impl Reconciler for ModelDeployments {
+    const KIND: &'static str = "ModelDeployment";
+
+    async fn reconcile(&self, key: ObjectKey) -> Result<Next, ReconcileError> {
+        let Some(observed) = observe::observe(&self.caches, &key, self.clock.now()) else {
+            self.forget(&key);
+            return Ok(Next::AwaitChange);
+        };
+        let valid = validate::validate(&observed.deployment.spec, observed.model.as_ref().and_then(|model| model.as_deref().ok()));
+        let target = self.target(&observed, &valid).await?;
+        let plan = decide::decide(&observed, &valid, &target);
+        let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
+        match hands.carry_out(&plan).await {
+            Ok(()) => self.report(&observed, &valid, &plan).await,
+            Err(error) => self.report_refusal(&observed, &valid, plan, error).await,
+        }
+    }
+}
+
+impl ModelDeployments {
+    /// A controller that reads `caches` and writes through `writer`.
+    pub fn new(caches: Arc<Caches>, writer: Writer, recorder: Recorder, clock: Arc<dyn Clock>) -> Self {
+        Self { caches, writer, recorder, clock, memory: Mutex::default() }
+    }
+
+    fn remembered(&self, key: &ObjectKey) -> Remembered {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().unwrap_or_default()
+    }
+
+    fn remember(&self, key: &ObjectKey, change: impl FnOnce(&mut Remembered)) {
+        change(self.memory.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+    }
+
+    fn forget(&self, key: &ObjectKey) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// The revision that the spec asks for. The pods of a new one are shown to the API server before anything moves; of a
+    /// first release there is nothing that could move, and its create is the check.
+    async fn target(&self, observed: &Observed, valid: &Valid) -> Result<Result<Target, Reason>, ReconcileError> {
+        if let Some(Err(why)) = &observed.model {
+            let words = format!("Model {} cannot be read: {why}", observed.deployment.spec.model);
+            return Ok(Err(Reason::new(reason::MODEL_NOT_FOUND, words)));
+        }
+        let input = match &valid.input {
+            Ok(input) => input,
+            Err(reason) => return Ok(Err(reason.clone())),
+        };
+        let target = decide::target(observed, input);
+        let first = observed.deployment.status.as_ref().is_none_or(|status| status.decision.is_none());
+        if !target.new || first {
+            return Ok(Ok(target));
+        }
+        match self.try_pods(observed, &target).await? {
+            Ok(()) => Ok(Ok(target)),
+            Err(why) => Ok(Err(Reason::new(reason::INVALID_POD_TEMPLATE, format!("its pods would be refused: {why}")))),
+        }
+    }
+
+    async fn try_pods(&self, observed: &Observed, target: &Target) -> Result<Result<(), String>, ReconcileError> {
+        let key = &observed.entry.key;
+        if let Some((name, answer)) = self.remembered(key).tried
+            && name == target.name.as_str()
+        {
+            return Ok(answer);
+        }
+        let answer = match self.writer.dry_run_create(apply::probe(observed, target)).await {
+            // It exists: it was taken once.
+            Ok(_) | Err(WriteError::AlreadyExists(_)) => Ok(()),
+            Err(WriteError::Invalid(why)) => Err(why),
+            Err(error) => return Err(error.into()),
+        };
+        self.remember(key, |memory| memory.tried = Some((target.name.to_string(), answer.clone())));
+        Ok(answer)
+    }
+
+    /// Writes what the plan came to, if it is news, and tells people.
+    async fn report(&self, observed: &Observed, valid: &Valid, plan: &Plan) -> Result<Next, ReconcileError> {
+        let wait = self.write_status(observed, valid, plan).await?;
+        for (place, note) in plan.notes.iter().enumerate() {
+            self.recorder.publish(&notice(observed, plan, place, note));
+        }
+        let due = [plan.look_at, wait].into_iter().flatten().min();
+        Ok(due.map_or(Next::AwaitChange, Next::At))
+    }
+
+    /// Returns when to look again for pod counts that wait for their turn.
+    async fn write_status(&self, observed: &Observed, valid: &Valid, plan: &Plan) -> Result<Option<Timestamp>, ReconcileError> {
+        let wanted = status::status(observed, valid, plan);
+        let current = observed.deployment.status.as_ref();
+        if current == Some(&wanted) {
+            return Ok(None);
+        }
+        let key = &observed.entry.key;
+        let only_counts = current.is_some_and(|current| status::without_counts(current) == status::without_counts(&wanted));
+        let due = self.remembered(key).counted.map(status::counts_due).filter(|due| only_counts && *due > observed.now);
+        if due.is_some() {
+            return Ok(due);
+        }
+        let target = Object { resource: kube::core::ApiResource::erase::<crate::api::ModelDeployment>(&()), key: key.clone() };
+        let revision = observed.entry.revision.to_string();
+        self.writer.apply_status(&target, &revision, current.map(|status| json!(status)).as_ref(), &json!(wanted)).await?;
+        self.remember(key, |memory| memory.counted = Some(observed.now));
+        Ok(None)
+    }
+
+    /// A write was refused. What the API server will refuse again is said in status; nothing of the plan is remembered, so
+    /// that the next pass decides anew.
+    async fn report_refusal(&self, observed: &Observed, valid: &Valid, plan: Plan, error: WriteError) -> Result<Next, ReconcileError> {
+        let first = observed.deployment.status.as_ref().is_none_or(|status| status.decision.is_none());
+        let code = match &error {
+            WriteError::Invalid(_) if first => reason::INVALID_POD_TEMPLATE,
+            WriteError::Invalid(_) | WriteError::Forbidden(_) => reason::REFUSED_BY_API_SERVER,
+            WriteError::OwnedByOthers(_) => reason::NAME_TAKEN,
+            WriteError::AlreadyExists(_) if self.is_namesake(observed) => reason::NAME_TAKEN,
+            _ => return Err(error.into()),
+        };
+        let record = memory::from_status(observed.deployment.status.as_ref(), observed.now);
+        let said =
+            Plan { record, state: State::Waiting, reason: Reason::new(code, error.to_string()), look_at: None, notes: Vec::new(), ..plan };
+        self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
+        Err(ReconcileError::new(error.reason(), error.to_string()))
+    }
+
+    /// A workload that exists but is none of ours: the caches have been complete since before the first pass.
+    fn is_namesake(&self, observed: &Observed) -> bool {
+        observed.revisions.values().all(|seen| seen.workload.is_none())
+    }
+}
+
+fn notice(observed: &Observed, plan: &Plan, place: usize, note: &crate::domain::rollout::Note) -> Notice {
+    let number = plan.record.as_ref().map_or(0, |record| record.decision.number);
+    Notice {
+        regarding: Regarding {
+            api_version: crate::api::API_VERSION.to_owned(),
+            kind: "ModelDeployment".to_owned(),
+            key: observed.entry.key.clone(),
+            uid: observed.owner.uid.clone(),
+        },
+        severity: if note.warning { Severity::Warning } else { Severity::Normal },
+        reason: note.reason.code,
+        action: "Release",
+        note: note.reason.message.clone(),
+        occasion: format!("{number}-{place}"),
+    }
+}

@@ -1,0 +1,164 @@
+//! From what was seen to what to do: translates for the domain, which decides.
+
+use serde_json::Value;
+
+use crate::api::COMMAND_ANNOTATION;
+use crate::api::conditions::reason;
+use crate::controllers::model_deployment::memory;
+use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
+use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::command::Command;
+use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, Workload};
+use crate::domain::rollout::{self, Acceptance, Live, Plan, Reason, Situation, Wanted};
+use crate::domain::settings::TrafficMode;
+use crate::resources::revision::{self, Input, Recorded};
+use crate::traffic::{self, ratio, route};
+
+/// The revision that the spec asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Its name.
+    pub name: RevisionName,
+    /// Its number: that of its record, or the next one.
+    pub number: i64,
+    /// What is, or is to be, recorded.
+    pub recorded: Recorded,
+    /// It has no record yet.
+    pub new: bool,
+}
+
+/// Finds the revision whose content is `input`, or names a new one. A name that other content has is passed over.
+pub fn target(observed: &Observed, input: &Input) -> Target {
+    let recorded = observed.revisions.iter().filter_map(|(name, seen)| Some((name, seen.record.as_ref()?)));
+    let same = recorded.clone().find(|(_, (_, recorded))| recorded.input == *input);
+    if let Some((name, (seen, recorded))) = same {
+        return Target { name: name.clone(), number: number_of(&seen.object), recorded: recorded.clone(), new: false };
+    }
+    let number = recorded.map(|(_, (seen, _))| number_of(&seen.object)).max().unwrap_or(0) + 1;
+    let deployment = &observed.owner.name;
+    let free = |name: &String| observed.revisions.get(&RevisionName::new(name.as_str())).is_none_or(|seen| seen.record.is_none());
+    let mut names = (0..).map(|collisions| revision::name(deployment, input, collisions));
+    let name = names.find(free).unwrap_or_default();
+    let recorded = revision::recorded(deployment, &name, input.clone());
+    Target { name: RevisionName::new(name), number, recorded, new: true }
+}
+
+fn number_of(record: &Value) -> i64 {
+    record["revision"].as_i64().unwrap_or(0)
+}
+
+/// Decides. `target` is the revision that the spec asks for, or why there is none.
+pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>) -> Plan {
+    let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
+    if observed.orphans > 0 && remembered.is_none() {
+        let words = format!("{} children of a deleted namesake have to go first", observed.orphans);
+        return rollout::decide(
+            &situation(observed, valid, &Wanted::Unresolved(Reason::new(reason::WAITING_FOR_CLEANUP, words))).view(None),
+        );
+    }
+    let wanted = match target {
+        Ok(target) => Wanted::Revision(target.name.clone()),
+        Err(reason) => Wanted::Unresolved(reason.clone()),
+    };
+    let mut inputs = situation(observed, valid, &wanted);
+    if let Ok(target) = target {
+        let view = inputs.revisions.entry(target.name.clone()).or_default();
+        view.number = target.number;
+        view.version.clone_from(&target.recorded.input.version);
+    }
+    rollout::decide(&inputs.view(remembered.as_ref()))
+}
+
+/// Owned inputs of a decision.
+struct Inputs<'a> {
+    observed: &'a Observed,
+    valid: &'a Valid,
+    wanted: Wanted,
+    revisions: Revisions,
+    live: Live,
+    command: Option<Command>,
+}
+
+impl Inputs<'_> {
+    fn view<'b>(&'b self, record: Option<&'b crate::domain::record::Record>) -> Situation<'b> {
+        Situation {
+            now: self.observed.now,
+            generation: self.observed.entry.generation,
+            settings: &self.valid.settings,
+            wanted: &self.wanted,
+            revisions: &self.revisions,
+            live: &self.live,
+            record,
+            command: self.command.as_ref(),
+        }
+    }
+}
+
+fn situation<'a>(observed: &'a Observed, valid: &'a Valid, wanted: &Wanted) -> Inputs<'a> {
+    let revisions = observed.revisions.iter().map(|(name, seen)| (name.clone(), view(name, seen))).collect();
+    let annotations = observed.deployment.metadata.annotations.as_ref();
+    let command = annotations.and_then(|annotations| annotations.get(COMMAND_ANNOTATION)).map(|value| Command::parse(value));
+    Inputs { observed, valid, wanted: wanted.clone(), revisions, live: live(observed, valid), command }
+}
+
+fn view(name: &RevisionName, seen: &SeenRevision) -> RevisionView {
+    let recorded = seen.record.as_ref();
+    RevisionView {
+        number: recorded.map_or(0, |(seen, _)| number_of(&seen.object)),
+        version: recorded.map_or_else(|| name.to_string(), |(_, recorded)| recorded.input.version.clone()),
+        served: seen.served(),
+        failed: seen.failed(),
+        workload: seen.workload.as_ref().map(|workload| workload_view(&workload.object, workload.entry.deleting)),
+        pods: pods_view(seen),
+    }
+}
+
+fn workload_view(object: &Value, terminating: bool) -> Workload {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let failure = conditions.iter().find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
+    let words = failure.map(|condition| condition["message"].as_str().unwrap_or("pods are refused").chars().take(200).collect());
+    let replicas = object.pointer("/spec/replicas").and_then(Value::as_i64).and_then(|replicas| i32::try_from(replicas).ok());
+    Workload { replicas: replicas.unwrap_or(1), terminating, refused: words }
+}
+
+fn pods_view(seen: &SeenRevision) -> Pods {
+    let rows = || seen.pods.iter().filter_map(|entry| entry.row.as_ref().ok().map(|pod| (entry, pod)));
+    let first = |words: &dyn Fn(&crate::controllers::caches::Pod) -> Option<String>| {
+        rows().filter(|(entry, pod)| !pod.ready && !entry.deleting).find_map(|(_, pod)| words(pod))
+    };
+    Pods {
+        total: i32::try_from(rows().count()).unwrap_or(i32::MAX),
+        ready: i32::try_from(rows().filter(|(_, pod)| pod.ready).count()).unwrap_or(i32::MAX),
+        unschedulable: first(&|pod| pod.unschedulable.as_deref().map(str::to_owned)),
+        trouble: first(&|pod| pod.trouble.as_deref().map(str::to_owned)),
+    }
+}
+
+/// The split as the cluster has it.
+fn live(observed: &Observed, valid: &Valid) -> Live {
+    match valid.settings.traffic {
+        TrafficMode::Gateway => live_route(observed),
+        TrafficMode::ReplicaRatio => live_service(observed),
+    }
+}
+
+fn live_route(observed: &Observed) -> Live {
+    let Some(seen) = observed.route.as_ref().filter(|seen| !seen.entry.deleting) else {
+        let missing = "the HTTPRoute kind of the Gateway API is not installed: install it, or remove spec.traffic.gateways";
+        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Refused(missing.to_owned()) };
+        return Live { decision: None, intact: false, acceptance };
+    };
+    let decision = traffic::from_object(&seen.object);
+    let intact = decision.as_ref().is_some_and(|decision| route::is_intact(&seen.object, &decision.split));
+    Live { decision, intact, acceptance: route::acceptance(&seen.object) }
+}
+
+fn live_service(observed: &Observed) -> Live {
+    let seen = observed.service.as_ref().filter(|seen| !seen.entry.deleting);
+    let decision = seen.and_then(|seen| traffic::from_object(&seen.object));
+    let intact = match (seen, &decision) {
+        (Some(seen), Some(decision)) => ratio::is_intact(&observed.owner.name, &seen.object, &decision.split),
+        _ => false,
+    };
+    Live { decision, intact, acceptance: Acceptance::Accepted }
+}

@@ -1,0 +1,174 @@
+//! The operator as a whole: caches, controllers and what wakes them. The same in production and in a simulation.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use kube::Client;
+
+use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope};
+use crate::controllers::model::Models;
+use crate::controllers::model_deployment::ModelDeployments;
+use crate::controllers::model_deployment::observe::Caches;
+use crate::kube_io::Writer;
+use crate::kube_io::events::Recorder;
+use crate::runtime::cache::{AnyCache, Cache, Change, Entry, WriteObserver};
+use crate::runtime::clock::Clock;
+use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
+use crate::runtime::key::ObjectKey;
+use crate::runtime::queue::Limits;
+use crate::runtime::telemetry::metrics::Metrics;
+
+/// A Model's status follows its deployments after so long: a rollout changes them often.
+const MODEL_DELAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How the operator runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The only namespace to look at; `None`: all.
+    pub namespace: Scope,
+    /// Objects of one kind that are worked on at once; at least 1.
+    pub concurrency: usize,
+    /// Name of this process, in Events.
+    pub instance: String,
+    /// The driver's own options.
+    pub driver: driver::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { namespace: None, concurrency: 8, instance: "modelward".to_owned(), driver: driver::Options::default() }
+    }
+}
+
+/// See the module.
+pub struct Operator {
+    driver: Driver,
+    client: Client,
+}
+
+impl Operator {
+    /// Puts the operator together; nothing runs yet.
+    pub fn new(client: Client, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, options: &Options) -> Self {
+        let caches = Arc::new(caches(&options.namespace));
+        let mut driver = Driver::new(Arc::clone(&clock), Arc::clone(&metrics), options.driver.clone());
+        let writer = Writer::new(client.clone(), observers(&caches));
+        let recorder = Recorder::new(client.clone(), Arc::clone(&clock), metrics, options.instance.clone());
+        add_deployments(&mut driver, &caches, &writer, &recorder, &clock, options.concurrency);
+        add_models(&mut driver, &caches, writer, clock, options.concurrency);
+        for cache in all(&caches) {
+            driver.watch(cache);
+        }
+        let busy = recorder.clone();
+        driver.busy_while(move || busy.is_busy());
+        driver.background(recorder.run());
+        Self { driver, client }
+    }
+
+    /// What goes on, to be asked while it runs.
+    pub fn activity(&self) -> Activity {
+        self.driver.activity()
+    }
+
+    /// Runs until `stop` is ready, then lets passes end.
+    ///
+    /// # Errors
+    /// When a part ends that never ends.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), DriverError> {
+        self.driver.run(self.client, stop).await
+    }
+}
+
+fn caches(scope: &Scope) -> Caches {
+    Caches {
+        deployments: Cache::new(Ours::new(scope.clone())),
+        models: Cache::new(Ours::new(scope.clone())),
+        workloads: Cache::new(Children::workloads(scope.clone())),
+        services: Cache::new(Children::services(scope.clone())),
+        budgets: Cache::new(Children::budgets(scope.clone())),
+        records: Cache::new(Children::records(scope.clone())),
+        routes: Cache::new(Children::routes(scope.clone())),
+        pods: Cache::new(Pods::new(scope.clone())),
+    }
+}
+
+fn all(caches: &Caches) -> Vec<Arc<dyn AnyCache>> {
+    let Caches { deployments, models, workloads, services, budgets, records, routes, pods } = caches;
+    let mut all: Vec<Arc<dyn AnyCache>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _];
+    all.extend([workloads, services, budgets, records, routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
+    all
+}
+
+fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
+    let Caches { deployments, models, workloads, services, budgets, records, routes, pods: _ } = caches;
+    let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _];
+    all.extend([workloads, services, budgets, records, routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
+    all
+}
+
+fn add_deployments(
+    driver: &mut Driver,
+    caches: &Arc<Caches>,
+    writer: &Writer,
+    recorder: &Recorder,
+    clock: &Arc<dyn Clock>,
+    concurrency: usize,
+) {
+    let controller = ModelDeployments::new(Arc::clone(caches), writer.clone(), recorder.clone(), Arc::clone(clock));
+    let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
+    handle.on_change(&caches.deployments, |change| vec![change.key.clone()]);
+    wake_by_children(&handle, caches);
+    let deployments = Arc::clone(&caches.deployments);
+    handle.on_change(&caches.models, move |change| {
+        let users = deployments.indexed(&crate::controllers::caches::deployment_index(&change.key.namespace, &change.key.name));
+        let matters = !same(change, |old, new| old.spec == new.spec);
+        if matters { users.iter().map(|entry| entry.key.clone()).collect() } else { Vec::new() }
+    });
+}
+
+/// Every change of a child wakes its deployment; of a pod only one that counts.
+fn wake_by_children(handle: &Handle, caches: &Caches) {
+    for children in [&caches.workloads, &caches.services, &caches.budgets, &caches.records, &caches.routes] {
+        handle.on_change(children, |change: &Change<Child>| owners(change));
+    }
+    handle.on_change(&caches.pods, |change: &Change<Pod>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
+}
+
+/// The change leaves what is kept of the object the same, by `equal`.
+fn same<R>(change: &Change<R>, equal: impl Fn(&R, &R) -> bool) -> bool {
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) => match (&old.row, &new.row) {
+            (Ok(before), Ok(after)) => old.deleting == new.deleting && equal(before, after),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The deployments that a child belonged to before, and belongs to now.
+fn owners<R>(change: &Change<R>) -> Vec<ObjectKey> {
+    let owner = |entry: &Arc<Entry<R>>| {
+        let (namespace, name) = entry.indexed().first()?.split_once('/')?;
+        Some(ObjectKey::new(namespace, name))
+    };
+    let mut owners: Vec<ObjectKey> = [&change.old, &change.new].into_iter().flatten().filter_map(owner).collect();
+    owners.dedup();
+    owners
+}
+
+fn add_models(driver: &mut Driver, caches: &Arc<Caches>, writer: Writer, clock: Arc<dyn Clock>, concurrency: usize) {
+    let needs: Vec<Arc<dyn AnyCache>> = vec![Arc::clone(&caches.models) as _, Arc::clone(&caches.deployments) as _];
+    let (models, deployments) = (Arc::clone(&caches.models), Arc::clone(&caches.deployments));
+    let controller = Models { models, deployments, writer, clock: Arc::clone(&clock) };
+    let handle = driver.controller(controller, Limits::with_concurrency(concurrency), needs);
+    handle.on_change(&caches.models, |change| vec![change.key.clone()]);
+    let later = handle.clone();
+    caches.deployments.on_change(move |change| {
+        for entry in [&change.old, &change.new].into_iter().flatten() {
+            if let Ok(deployment) = entry.row.as_ref() {
+                let key = ObjectKey::new(Arc::clone(&change.key.namespace), deployment.spec.model.as_str());
+                later.enqueue_at(key, clock.now() + MODEL_DELAY);
+            }
+        }
+    });
+}
