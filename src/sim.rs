@@ -5,15 +5,20 @@
 //! What it does not simulate it refuses loudly.
 
 pub mod actors;
+pub mod admission;
 pub mod api_error;
 pub mod apply;
 pub mod builtin;
 pub mod cluster;
+pub mod discovery;
 pub mod draw;
 pub mod kinds;
 pub mod patch;
+pub mod protobuf;
+pub mod routes;
 pub mod schema;
 pub mod selector;
 pub mod store;
+pub mod table;
 pub mod verbs;
 pub mod world;

@@ -19,6 +19,8 @@ pub struct ApiError {
     pub plain_text: bool,
     /// Seconds for the `Retry-After` header.
     pub retry_after: Option<u32>,
+    /// `metadata.continue`: how to go on after a list whose revision is gone.
+    pub continue_token: Option<String>,
 }
 
 /// One entry of `details.causes`.
@@ -51,7 +53,7 @@ impl Cause {
 impl ApiError {
     /// A `Status` failure without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, plain_text: false, retry_after: None }
+        Self { code, reason, message: message.into(), details: None, plain_text: false, retry_after: None, continue_token: None }
     }
 
     /// A plain-text answer, as the server gives for unknown custom groups.
@@ -115,6 +117,9 @@ impl ApiError {
         }
         if let Some(details) = &self.details {
             status["details"] = details.clone();
+        }
+        if let Some(token) = &self.continue_token {
+            status["metadata"]["continue"] = json!(token);
         }
         status
     }

@@ -3,6 +3,17 @@
 //! One tree serves validation, pruning, defaulting, server-side apply, strategic merge and OpenAPI. It comes from a CRD's
 //! `openAPIV3Schema` or, for built-in kinds, from generated type descriptions plus a table of list keys.
 
+pub mod builtin;
+pub mod cel;
+pub mod decode;
+pub mod default;
+pub mod path;
+pub mod pattern;
+pub mod prune;
+pub mod structural;
+pub mod text;
+pub mod validate;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -108,6 +119,8 @@ pub struct Limits {
 pub struct Schema {
     /// What the node holds.
     pub kind: Kind,
+    /// Name of the API type, such as `io.k8s.api.core.v1.PodSpec`; empty for inline nodes and custom resources.
+    pub type_name: String,
     /// Text for people (`kubectl explain`).
     pub description: String,
     /// `null` is a value.

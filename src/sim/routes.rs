@@ -1,0 +1,4 @@
+//! x
+pub mod body;
+pub mod negotiate;
+pub mod request;
