@@ -1,4 +1,5 @@
-//! sim
+//! What a simulated release looks like to people and programs: timeline, end state.
+
 pub mod difference;
 pub mod end_state;
 pub mod line;
