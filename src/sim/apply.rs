@@ -42,6 +42,9 @@ use self::typing::Type;
 use crate::sim::api_error::ApiError;
 use crate::sim::schema::Schema;
 
+/// Greatest length of a manager's name, in bytes.
+const MANAGER_BYTES_MAX: usize = 128;
+
 /// Who writes, and what the server knows about the written kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Writer<'a> {
@@ -98,8 +101,9 @@ pub fn apply(
         }
         managers.retain_versions(writer.known_versions);
         setting.check(base, applied)?;
-        object = setting.merged(&managers, object, applied);
-        setting.settle_as_allowed(managers, base, &object, applied, force)?
+        let own = setting.own(applied);
+        object = setting.merged(&managers, object, applied, &own);
+        setting.settle_as_allowed(managers, base, &object, own, force)?
     };
     if writer.manager == last_applied::KUBECTL {
         last_applied::refresh(&mut object, applied);
@@ -128,8 +132,7 @@ pub fn update(live: Option<&Value>, new: Value, schema: &Schema, reset: &[FieldP
         if managers.is_empty() && has_uid(live) {
             return new;
         }
-        let fits = |object: &Value| check::check(object, object_type, check::Duplicates::Allowed).is_ok();
-        if !fits(&old) || !fits(&new) {
+        if !check::both_fit(&old, &new, object_type) {
             // The server does not fail a write over its bookkeeping: the stored list stays.
             put_managed_fields(&mut new, stored_managed_fields(live).to_vec());
             return new;
@@ -140,6 +143,23 @@ pub fn update(live: Option<&Value>, new: Value, schema: &Schema, reset: &[FieldP
     };
     put_managed_fields(&mut new, managers::assemble(encoded, source));
     new
+}
+
+/// The manager of a request: its `fieldManager`, else its User-Agent up to the first `/` (printable letters, at most 128
+/// bytes), else `unknown`.
+pub fn manager_of(field_manager: &str, user_agent: &str) -> String {
+    if !field_manager.is_empty() {
+        return field_manager.to_owned();
+    }
+    let product = user_agent.split('/').next().unwrap_or_default();
+    let mut manager = String::new();
+    for letter in product.chars().filter(|letter| !letter.is_control()) {
+        if manager.len() + letter.len_utf8() > MANAGER_BYTES_MAX {
+            break;
+        }
+        manager.push(letter);
+    }
+    if manager.is_empty() { "unknown".to_owned() } else { manager }
 }
 
 /// Puts the stored `managedFields` back into `new` if nothing but their times differs, so that a write without effect is

@@ -163,4 +163,6 @@ impl Cluster {
 }
 
 #[cfg(test)]
-mod tests;
+mod bulk_tests;
+#[cfg(test)]
+pub(in crate::sim) mod tests;

@@ -9,7 +9,11 @@ pub mod crd;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::sim::schema::Schema;
+use serde_json::Value;
+
+use crate::sim::apply;
+use crate::sim::schema::cel::CompiledRules;
+use crate::sim::schema::{self, Schema};
 
 /// What a resource is called on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,15 +193,29 @@ pub struct Resource {
     pub conversion: Conversion,
     /// `group/version`, kept for borrowing.
     pub(in crate::sim) request_api_version: String,
+    /// `plural.group`, kept for borrowing.
+    pub(in crate::sim) request_key: String,
+    /// All apiVersions of a custom resource; none for built-ins.
+    pub(in crate::sim) api_versions: Vec<String>,
+    /// Compiled rules of a custom resource.
+    pub(in crate::sim) rules: Option<CompiledRules>,
     /// `spec` of the definition that this comes from.
-    pub(in crate::sim) definition_spec: Option<Arc<serde_json::Value>>,
+    pub(in crate::sim) definition_spec: Option<Arc<Value>>,
     schema: OnceLock<Arc<Schema>>,
+    /// A built-in object with nothing set; custom resources have none.
+    empty: OnceLock<Option<Value>>,
 }
 
 impl Resource {
     /// The structural schema of the kind, metadata included for built-ins; built-ins build theirs at first use.
     pub fn schema(&self) -> &Arc<Schema> {
-        self.schema.get_or_init(|| crate::sim::verbs::engines::builtin_schema(&self.id.group, &self.id.version, &self.kind))
+        self.schema.get_or_init(|| schema::builtin::schema(&self.id.group, &self.id.version, &self.kind))
+    }
+
+    /// For built-ins an object with nothing set, as the server's own type encodes it.
+    pub(in crate::sim) fn empty(&self) -> Option<&Value> {
+        let make = || (!self.custom).then(|| apply::empty_object(&self.id.group, &self.kind));
+        self.empty.get_or_init(make).as_ref()
     }
 
     /// `plural.group`.

@@ -1,4 +1,242 @@
-//! x
-pub mod body;
-pub mod negotiate;
-pub mod request;
+//! The HTTP surface of the simulated API server, without the transport.
+//!
+//! Takes an HTTP-shaped request and the cluster; gives status, headers and body, or opens a watch whose frames go to a sink
+//! of the caller's. Routing, content negotiation, authorization and discovery are decided here, everything about objects in
+//! [`Cluster`]. It runs nothing: after a request the caller lets the actors work.
+//!
+//! Not served, and refused with 501: `exec`, `attach`, `portforward`, `proxy`. Logs are synthetic and end at once, `follow`
+//! or not. Protobuf is read in requests and never written in answers. The older `/watch/` path prefix does not exist.
+
+pub mod access;
+mod body;
+mod log;
+mod negotiate;
+mod options;
+mod other;
+mod read;
+mod reply;
+mod request;
+mod review;
+mod stream;
+mod transport;
+mod write;
+
+use std::sync::Arc;
+
+use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
+pub use self::body::BODY_BYTES_MAX;
+pub use self::reply::{Answer, Reply};
+pub use self::request::{ApiRequest, Query, RequestInfo};
+pub use self::stream::{FrameSink, VirtualClock};
+pub use self::transport::response;
+use crate::sim::api_error::ApiError;
+use crate::sim::cluster::{Cluster, Identity};
+use crate::sim::discovery;
+use crate::sim::kinds::{Resource, builtin};
+use crate::sim::openapi::OpenApi;
+use crate::sim::verbs::errors;
+
+/// The version that the server reports.
+pub const VERSION: &str = "v1.35.4";
+
+/// Gives a sink when a request turns out to be a watch.
+pub type OpenSink<'a> = &'a mut dyn FnMut() -> Box<dyn FrameSink>;
+
+/// What the HTTP surface keeps between requests.
+#[derive(Default)]
+pub struct Front {
+    /// Decides who may do what; absent: everybody everything.
+    pub authorizer: Option<Box<dyn Authorizer + Send>>,
+    /// Interferes with requests; absent: nobody.
+    pub interceptor: Option<Box<dyn Interceptor + Send>>,
+    /// Hear of every answered request.
+    pub observers: Vec<Box<dyn Observer + Send>>,
+    clock: VirtualClock,
+    openapi: OpenApi,
+    requests: u64,
+}
+
+/// An answer, and how much later (virtual time) it is to be delivered.
+#[derive(Debug)]
+pub struct Served {
+    /// The answer.
+    pub answer: Answer,
+    /// Delay by a fault; zero otherwise.
+    pub delay: std::time::Duration,
+}
+
+/// A request with everything that was found out about it.
+struct Call<'a> {
+    request: &'a ApiRequest,
+    query: &'a Query,
+    info: &'a RequestInfo,
+    resource: Arc<Resource>,
+    /// Id for the direct door, with the version.
+    key: String,
+}
+
+impl Front {
+    /// The clock that sinks read. Whoever moves the virtual time sets it first.
+    pub fn clock(&self) -> &VirtualClock {
+        &self.clock
+    }
+
+    /// How many requests were served.
+    pub fn request_count(&self) -> u64 {
+        self.requests
+    }
+
+    /// Serves a request. `open` is called at most once, for a watch.
+    pub fn handle(&mut self, cluster: &mut Cluster, request: &ApiRequest, open: OpenSink<'_>) -> Served {
+        self.clock.set(cluster.now());
+        let query = Query::parse(&request.query);
+        let info = RequestInfo::parse(&request.method, &request.path, &query);
+        let index = self.requests;
+        self.requests += 1;
+        let decision = self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info));
+        let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
+        let answer = match decision {
+            Decision::FailBefore(failure) => failed(failure),
+            Decision::FailAfter(failure) => {
+                let lost = self.answer(cluster, request, &query, &info, open);
+                if let Answer::Watch { id, .. } = lost {
+                    cluster.unwatch(id);
+                }
+                failed(failure)
+            }
+            Decision::Pass | Decision::Late(_) => self.answer(cluster, request, &query, &info, open),
+        };
+        let record = RequestRecord { index, at: cluster.now(), who: request.identity.clone(), info, code: answer.status() };
+        for observer in &mut self.observers {
+            observer.answered(&record);
+        }
+        Served { answer, delay }
+    }
+
+    fn answer(&mut self, cluster: &mut Cluster, request: &ApiRequest, query: &Query, info: &RequestInfo, open: OpenSink<'_>) -> Answer {
+        self.serve(cluster, request, query, info, open).unwrap_or_else(|error| Answer::Whole(Reply::error(&error)))
+    }
+
+    fn serve(
+        &mut self,
+        cluster: &mut Cluster,
+        request: &ApiRequest,
+        query: &Query,
+        info: &RequestInfo,
+        open: OpenSink<'_>,
+    ) -> Result<Answer, ApiError> {
+        self.check_access(&request.identity, &Attributes::of(info))?;
+        if !info.is_resource {
+            return self.other_path(cluster, request, query, info).map(Answer::Whole);
+        }
+        if let Some(review) = discovery::review(&info.group, &info.version, &info.resource) {
+            return self.review(request, info, review).map(Answer::Whole);
+        }
+        let Some(resource) = cluster.kinds().lookup(&info.group, &info.version, &info.resource) else {
+            return Err(unknown(&info.group));
+        };
+        let resource = Arc::clone(resource);
+        let key = format!("{}/{}", resource.key(), resource.id.version);
+        let call = Call { request, query, info, resource, key };
+        call.check_place()?;
+        if call.info.verb == "watch" {
+            return call.watch(cluster, &self.clock, open);
+        }
+        call.respond(cluster).map(Answer::Whole)
+    }
+
+    fn check_access(&self, who: &Identity, attributes: &Attributes<'_>) -> Result<(), ApiError> {
+        match &self.authorizer {
+            Some(authorizer) if !authorizer.allows(who, attributes) => Err(attributes.refusal(who)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(failure: Failure) -> Answer {
+    match failure {
+        Failure::Reset => Answer::Broken,
+        Failure::Status(error) => Answer::Whole(Reply::error(&error)),
+    }
+}
+
+/// 404 for what no group of this name serves: a `Status` for built-in groups, text for others.
+fn unknown(group: &str) -> ApiError {
+    let known = builtin::GROUPS.contains(&group) || discovery::REVIEWS.iter().any(|review| review.group == group);
+    if known { not_served() } else { ApiError::text(404, "404 page not found\n") }
+}
+
+fn not_served() -> ApiError {
+    ApiError::new(404, "NotFound", "the server could not find the requested resource").with_details(serde_json::json!({}))
+}
+
+impl Call<'_> {
+    /// The namespace for the direct door: a namespace itself is in none.
+    fn namespace(&self) -> &str {
+        if self.resource.namespaced { &self.info.namespace } else { "" }
+    }
+
+    fn subresource(&self) -> Option<&str> {
+        Some(self.info.subresource.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// Refuses paths that the kind does not have: with a namespace where there is none, an object without, or too long.
+    fn check_place(&self) -> Result<(), ApiError> {
+        let (info, resource) = (self.info, &self.resource);
+        let is_namespace = resource.storage_key == "namespaces";
+        let wrong_scope = if resource.namespaced {
+            info.namespace.is_empty() && !info.name.is_empty()
+        } else {
+            !info.namespace.is_empty() && !is_namespace
+        };
+        if wrong_scope || info.surplus {
+            return Err(unknown(&info.group));
+        }
+        match self.subresource() {
+            Some("exec" | "attach" | "portforward" | "proxy") => Err(ApiError::new(
+                501,
+                "NotImplemented",
+                format!("the simulated cluster runs no containers: {} is not available", info.subresource),
+            )),
+            Some(name) if !resource.has_subresource(name) => Err(errors::no_subresource(resource, &info.name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything but watches.
+    fn respond(&self, cluster: &mut Cluster) -> Result<Reply, ApiError> {
+        let method = self.request.method.as_str();
+        match (self.subresource(), method, self.info.name.is_empty()) {
+            (_, "HEAD", _) if !self.resource.custom => Err(errors::method_not_allowed()),
+            (Some("log"), "GET", _) => self.log(cluster),
+            (Some("eviction" | "binding" | "token"), "POST", _) => self.post_below(cluster),
+            (Some(_), "GET" | "HEAD", _) => self.get(cluster),
+            (Some(_), "PUT", _) => self.put(cluster),
+            (Some("status" | "scale"), "PATCH", _) => self.patch(cluster),
+            (Some(_), _, _) => Err(self.method_not_allowed()),
+            (None, "GET" | "HEAD", true) => self.list(cluster),
+            (None, "GET" | "HEAD", false) => self.get(cluster),
+            (None, "POST", true) => self.post(cluster),
+            (None, "POST", false) if self.resource.custom => self.post(cluster),
+            (None, "PUT" | "PATCH", true) if self.resource.custom => Err(ApiError::bad_request("name must be provided")),
+            (None, "PUT", false) => self.put(cluster),
+            (None, "PATCH", false) => self.patch(cluster),
+            (None, "DELETE", true) => self.delete_collection(cluster),
+            (None, "DELETE", false) => self.delete(cluster),
+            _ => Err(errors::method_not_allowed()),
+        }
+    }
+
+    /// 405; custom resources name the verb and themselves.
+    fn method_not_allowed(&self) -> ApiError {
+        if !self.resource.custom {
+            return errors::method_not_allowed();
+        }
+        let details = serde_json::json!({ "group": self.resource.id.group, "kind": self.resource.id.plural });
+        let message = format!("{} is not supported on resources of kind \"{}\"", self.info.verb, self.resource.qualified());
+        ApiError::new(405, "MethodNotAllowed", message).with_details(details)
+    }
+}
+
+#[cfg(test)]
+mod tests;

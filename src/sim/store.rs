@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use self::history::Event;
+pub use self::history::{Event, TooOld};
 use self::index::Indexes;
 use crate::sim::cluster::Change;
 

@@ -22,6 +22,7 @@ pub(in crate::sim) mod prepare;
 pub(in crate::sim) mod read;
 pub(in crate::sim) mod scale;
 pub(in crate::sim) mod service;
+pub(in crate::sim) mod size;
 pub(in crate::sim) mod update;
 pub(in crate::sim) mod validate;
 

@@ -42,6 +42,18 @@ pub(super) fn check(object: &Value, object_type: Type<'_>, duplicates: Duplicate
     }
 }
 
+/// Whether two stored objects fit: what `old` has like `new` is looked at once.
+pub(super) fn both_fit(old: &Value, new: &Value, object_type: Type<'_>) -> bool {
+    if check(new, object_type, Duplicates::Allowed).is_err() {
+        return false;
+    }
+    let (Value::Object(old), Some(new)) = (old, new.as_object()) else { return false };
+    old.iter().filter(|(name, value)| new.get(*name) != Some(value)).all(|(name, value)| match object_type.field(name) {
+        Some((field_type, _)) => check(value, field_type, Duplicates::Allowed).is_ok(),
+        None => false,
+    })
+}
+
 impl Misfit {
     fn line(&self) -> String {
         if self.path.is_empty() {

@@ -132,7 +132,11 @@ fn fields<'a>(left: Option<&'a Map<String, Value>>, right: Option<&'a Map<String
         below.put(PathElement::field(name), flags, inside);
     };
     for (name, old) in left.into_iter().flatten() {
-        one(name, Some(old), right.and_then(|right| right.get(name)));
+        let new = right.and_then(|right| right.get(name));
+        // Most fields are equal: this spares looking up their types.
+        if !new.is_some_and(|new| equal(old, new)) {
+            one(name, Some(old), new);
+        }
     }
     for (name, new) in right.into_iter().flatten() {
         if left.is_none_or(|left| !left.contains_key(name)) {

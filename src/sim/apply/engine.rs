@@ -82,21 +82,21 @@ impl<'a> Setting<'a> {
         check(live, self.object_type, Duplicates::Allowed).map_err(|error| mistyped("live", live, &error))
     }
 
-    /// Merges and prunes: what `object`, a copy of the stored one, becomes.
-    pub(super) fn merged(&self, managers: &Managers<'a>, mut object: Value, applied: &'a Value) -> Value {
-        merge(&mut object, applied, self.object_type);
-        let identity = self.identity(self.writer.manager, Operation::Apply);
-        let Some(at) = managers.find(&identity) else { return object };
+    /// Merges and prunes: what `object`, a copy of the stored one, becomes. `own` is what the applied object owns.
+    pub(super) fn merged(&self, managers: &Managers<'a>, mut object: Value, applied: &Value, own: &Set<'a>) -> Value {
+        let left_filled = merge(&mut object, applied, self.object_type);
+        let Some(at) = managers.find(&self.identity(self.writer.manager, Operation::Apply)) else { return object };
         let entry = &managers.entries[at];
-        let own = self.own(applied);
-        if entry.set.is_subset(&own) {
-            // Whatever was applied before is applied again: there is nothing to remove.
+        if entry.set.is_subset(own) && !left_filled {
+            // Whatever was applied before is applied again: there is nothing to remove. (A struct that was applied empty
+            // and holds nothing but empty lists by now goes all the same.)
             return object;
         }
-        prune(object, self.object_type, &entry.set, &owned_by_version(managers, at, own, self.writer.api_version))
+        prune(object, self.object_type, &entry.set, &owned_by_version(managers, at, own.clone(), self.writer.api_version))
     }
 
-    fn own(&self, applied: &'a Value) -> Set<'a> {
+    /// What an applied object owns.
+    pub(super) fn own(&self, applied: &'a Value) -> Set<'a> {
         let mut own = owned_paths(applied, self.object_type);
         own.subtract_recursively(self.reset);
         own
@@ -109,50 +109,39 @@ impl<'a> Setting<'a> {
         mut managers: Managers<'a>,
         live: &'a Value,
         merged: &'a Value,
-        applied: &'a Value,
+        own: Set<'a>,
         force: bool,
     ) -> Result<Vec<Encoded>, ApiError> {
-        if let Err(conflicts) = self.settle(&mut managers, live, merged, applied, force) {
-            let last = (self.writer.manager == KUBECTL).then(|| last_applied::read(live, self.writer.api_version)).flatten();
-            let allowed = last.as_ref().and_then(|last| last_applied::unchanged_paths(last, live, self.object_type));
-            let conflicts = match allowed {
-                Some(allowed) => conflicts.without(&allowed),
-                None => conflicts,
-            };
-            if !conflicts.is_empty() {
-                return Err(conflicts.to_error());
+        let changed = !equal_but_managers(live, merged);
+        if changed {
+            let changes = compare(live, merged, self.object_type).without(self.reset);
+            let (touched, removed) = changes.into_touched_and_removed();
+            let identity = self.identity(self.writer.manager, Operation::Apply);
+            if !force && !touched.is_empty() {
+                self.refuse(live, Conflicts::find(&managers, &touched, &identity))?;
             }
-            // Forced applies have no conflicts.
-            self.settle(&mut managers, live, merged, applied, true).map_err(|conflicts| conflicts.to_error())?;
+            managers.take_away(&touched, &removed, Some(&identity));
         }
+        self.replace(&mut managers, own, changed);
         Ok(managers.encode())
     }
 
-    fn settle(
-        &self,
-        managers: &mut Managers<'a>,
-        live: &'a Value,
-        merged: &'a Value,
-        applied: &'a Value,
-        force: bool,
-    ) -> Result<(), Conflicts<'a>> {
-        let identity = self.identity(self.writer.manager, Operation::Apply);
-        let changes = compare(live, merged, self.object_type).without(self.reset);
-        let (touched, removed) = changes.into_touched_and_removed();
-        if !force && !touched.is_empty() {
-            let conflicts = Conflicts::find(managers, &touched, &identity);
-            if !conflicts.is_empty() {
-                return Err(conflicts);
-            }
+    fn refuse(&self, live: &Value, conflicts: Conflicts<'_>) -> Result<(), ApiError> {
+        if conflicts.is_empty() {
+            return Ok(());
         }
-        managers.take_away(&touched, &removed, Some(&identity));
-        let mut own = self.own(applied);
-        own.subtract(unowned());
-        self.replace(managers, identity, own, !equal_but_managers(live, merged));
-        Ok(())
+        let last = (self.writer.manager == KUBECTL).then(|| last_applied::read(live, self.writer.api_version)).flatten();
+        let allowed = last.as_ref().and_then(|last| last_applied::unchanged_paths(last, live, self.object_type));
+        let conflicts = match allowed {
+            Some(allowed) => conflicts.without(&allowed),
+            None => conflicts,
+        };
+        if conflicts.is_empty() { Ok(()) } else { Err(conflicts.to_error()) }
     }
 
-    fn replace(&self, managers: &mut Managers<'a>, identity: Identity, own: Set<'a>, object_changed: bool) {
+    fn replace(&self, managers: &mut Managers<'a>, mut own: Set<'a>, object_changed: bool) {
+        own.subtract(unowned());
+        let identity = self.identity(self.writer.manager, Operation::Apply);
         let api_version = self.writer.api_version;
         let at = managers.find(&identity);
         if own.is_empty() {

@@ -29,7 +29,7 @@ fn read<'a>(fields: &'a Value, at: Option<Type<'_>>, faithful: &mut bool) -> Res
         return Err(format!("expected an object, got {fields}"));
     };
     let mut member = false;
-    let mut set = Set::default();
+    let mut set = Set::with_capacity(fields.len());
     for (key, below) in fields {
         if key == "." {
             member = true;

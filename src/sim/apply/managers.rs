@@ -181,6 +181,7 @@ impl<'a> Managers<'a> {
 
     /// Sorts the entries as the server does and writes them.
     pub(super) fn encode(mut self) -> Vec<Encoded> {
+        self.entries.retain(|entry| !entry.set.is_empty());
         self.entries.sort_by(|left, right| left.rank().cmp(&right.rank()));
         self.entries
             .into_iter()

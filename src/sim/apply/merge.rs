@@ -3,6 +3,8 @@
 //! Takes the stored object (changed in place), the applied one and their type. Nothing is removed here; applied leaves win.
 //! Keyed lists and sets take the order of the applied list; items that only the stored list has keep their place before
 //! the next item that both have.
+//!
+//! The answer of the functions here is whether an applied empty or null part met a filled one and left it as it was.
 
 use serde_json::{Map, Value};
 
@@ -10,9 +12,12 @@ use crate::sim::apply::path::PathElement;
 use crate::sim::apply::typing::{Form, Relation, Type};
 
 /// Merges `applied` into `target`.
-pub(super) fn merge(target: &mut Value, applied: &Value, object_type: Type<'_>) {
+pub(super) fn merge(target: &mut Value, applied: &Value, object_type: Type<'_>) -> bool {
     match object_type.form(applied) {
-        Form::Scalar | Form::Map { atomic: true } | Form::List(Relation::Atomic) => target.clone_from(applied),
+        Form::Scalar | Form::Map { atomic: true } | Form::List(Relation::Atomic) => {
+            target.clone_from(applied);
+            false
+        }
         Form::Map { atomic: false } => merge_maps(target, applied, object_type),
         Form::List(relation) => merge_lists(target, applied, object_type, relation),
     }
@@ -27,57 +32,58 @@ fn is_filled(value: &Value) -> bool {
 }
 
 /// An empty or null side loses against a filled one; among empty ones the applied one wins.
-fn merge_maps(target: &mut Value, applied: &Value, object_type: Type<'_>) {
-    let (target_is_filled, applied_is_filled) = (target.is_object() && is_filled(target), is_filled(applied));
-    if !applied_is_filled {
-        // A deduced null is no map in particular: it replaces scalars and lists, and leaves maps with content alone.
-        if !target_is_filled {
-            target.clone_from(applied);
+fn merge_maps(target: &mut Value, applied: &Value, object_type: Type<'_>) -> bool {
+    match (target, applied) {
+        (Value::Object(fields), Value::Object(changes)) if !fields.is_empty() && !changes.is_empty() => {
+            merge_fields(fields, changes, object_type)
         }
-        return;
+        // A deduced null is no map in particular: it replaces scalars and lists, and leaves maps with content alone.
+        (target @ Value::Object(_), _) if is_filled(target) && !is_filled(applied) => true,
+        (target, _) => {
+            target.clone_from(applied);
+            false
+        }
     }
-    if !target_is_filled {
-        target.clone_from(applied);
-        return;
-    }
-    let (Value::Object(fields), Value::Object(changes)) = (target, applied) else { return };
-    merge_fields(fields, changes, object_type);
 }
 
-fn merge_fields(fields: &mut Map<String, Value>, changes: &Map<String, Value>, object_type: Type<'_>) {
+fn merge_fields(fields: &mut Map<String, Value>, changes: &Map<String, Value>, object_type: Type<'_>) -> bool {
+    let mut left_filled = false;
     for (name, change) in changes {
         match fields.get_mut(name) {
             Some(field) => {
                 let (field_type, _) = object_type.field(name).unwrap_or((Type::Whole, false));
-                merge(field, change, field_type);
+                left_filled |= merge(field, change, field_type);
             }
             None => {
                 fields.insert(name.clone(), change.clone());
             }
         }
     }
+    left_filled
 }
 
-fn merge_lists(target: &mut Value, applied: &Value, object_type: Type<'_>, relation: Relation<'_>) {
-    let target_is_filled = target.is_array() && is_filled(target);
-    if !target_is_filled || !is_filled(applied) {
-        if !target_is_filled {
-            target.clone_from(applied);
+fn merge_lists(target: &mut Value, applied: &Value, object_type: Type<'_>, relation: Relation<'_>) -> bool {
+    match (target, applied) {
+        (Value::Array(stored), Value::Array(applied)) if !stored.is_empty() && !applied.is_empty() => {
+            merge_in_place(stored, applied, object_type, relation).unwrap_or_else(|| {
+                let before = std::mem::take(stored);
+                let (merged, left_filled) = Interleave::new(&before, applied, object_type, relation).run();
+                *stored = merged;
+                left_filled
+            })
         }
-        return;
+        (target @ Value::Array(_), _) if is_filled(target) && !is_filled(applied) => true,
+        (target, _) => {
+            target.clone_from(applied);
+            false
+        }
     }
-    let (Value::Array(stored), Value::Array(applied)) = (target, applied) else { return };
-    if merge_in_place(stored, applied, object_type, relation) {
-        return;
-    }
-    let before = std::mem::take(stored);
-    *stored = Interleave::new(&before, applied, object_type, relation).run();
 }
 
-/// The common case: the same items in the same order, no duplicates. Says whether it was this case.
-fn merge_in_place(stored: &mut [Value], applied: &[Value], list_type: Type<'_>, relation: Relation<'_>) -> bool {
+/// The common case: the same items in the same order, no duplicates. `None` if it is not this case.
+fn merge_in_place(stored: &mut [Value], applied: &[Value], list_type: Type<'_>, relation: Relation<'_>) -> Option<bool> {
     if stored.len() != applied.len() {
-        return false;
+        return None;
     }
     let same = stored.iter().zip(applied).all(|(stored, applied)| {
         match (list_type.item_element(relation, stored), list_type.item_element(relation, applied)) {
@@ -86,12 +92,13 @@ fn merge_in_place(stored: &mut [Value], applied: &[Value], list_type: Type<'_>, 
         }
     });
     // Applied lists have no duplicates, so that equal names mean that the stored list has none either.
+    let mut left_filled = false;
     if same {
         for (stored, applied) in stored.iter_mut().zip(applied) {
-            merge(stored, applied, list_type.items());
+            left_filled |= merge(stored, applied, list_type.items());
         }
     }
-    same
+    same.then_some(left_filled)
 }
 
 /// An item of one of the lists with its name.
@@ -109,6 +116,7 @@ struct Interleave<'a> {
     /// Per stored item: the applied item of this name.
     shared: Vec<Option<usize>>,
     item_type: Type<'a>,
+    left_filled: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -138,25 +146,26 @@ impl<'a> Interleave<'a> {
             }
             shared.push(found);
         }
-        Self { stored, applied, matching, shared, item_type: list_type.items() }
+        Self { stored, applied, matching, shared, item_type: list_type.items(), left_filled: false }
     }
 
-    fn merged(&self, applied: usize) -> Value {
+    fn merged(&mut self, applied: usize) -> Value {
         let change = self.applied[applied].value;
         match self.matching[applied] {
             Matching::Nothing | Matching::Several => change.clone(),
             Matching::One(stored) => {
                 let mut merged = stored.clone();
-                merge(&mut merged, change, self.item_type);
+                self.left_filled |= merge(&mut merged, change, self.item_type);
                 merged
             }
         }
     }
 
-    fn run(self) -> Vec<Value> {
+    fn run(mut self) -> (Vec<Value>, bool) {
         let mut result = Vec::with_capacity(self.stored.len().max(self.applied.len()));
         // Applied items that the stored list has too, in applied order: the next of them is the one to wait for.
-        let mut shared_order = (0..self.applied.len()).filter(|at| !matches!(self.matching[*at], Matching::Nothing)).peekable();
+        let shared_order: Vec<_> = (0..self.applied.len()).filter(|at| !matches!(self.matching[*at], Matching::Nothing)).collect();
+        let mut shared_order = shared_order.into_iter().peekable();
         let mut done = vec![false; self.applied.len()];
         let (mut left, mut right) = (0, 0);
         while left < self.stored.len() || right < self.applied.len() {
@@ -192,6 +201,6 @@ impl<'a> Interleave<'a> {
                 right += 1;
             }
         }
-        result
+        (result, self.left_filled)
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::sim::apply::path::PathElement;
 use crate::sim::apply::set::Set;
 use crate::sim::apply::typing::{Form, Relation, Type};
 
@@ -32,13 +33,14 @@ fn visit<'a>(object: &'a Value, object_type: Type<'a>, below: &mut Set<'a>) -> b
 
 fn visit_map<'a>(object: &'a Value, object_type: Type<'a>, below: &mut Set<'a>) {
     let Value::Object(fields) = object else { return };
+    *below = Set::with_capacity(fields.len());
     for (name, value) in fields {
         // Undeclared fields were refused before; a stored object of an older schema may still hold one.
         let (field_type, declared) = object_type.field(name).unwrap_or((Type::Whole, true));
         let mut children = Set::default();
         let member = visit(value, field_type, &mut children);
         let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-        below.push(crate::sim::apply::path::PathElement::field(name), member || empty || !declared, children);
+        below.push(PathElement::field(name), member || empty || !declared, children);
     }
 }
 

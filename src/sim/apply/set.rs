@@ -27,6 +27,11 @@ impl<'a> Set<'a> {
         self.nodes.is_empty()
     }
 
+    /// An empty set with room for this many nodes below the root.
+    pub(super) fn with_capacity(nodes: usize) -> Self {
+        Self { nodes: Vec::with_capacity(nodes) }
+    }
+
     /// The nodes below the root, in order.
     pub(super) fn nodes(&self) -> &[Node<'a>] {
         &self.nodes

@@ -1,8 +1,7 @@
 //! Behaviour of server-side apply, as observed on a real API server.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod built_in;
+mod deduced;
 mod fields;
 mod items;
 mod layers;

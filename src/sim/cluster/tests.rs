@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::sync::{Mutex, mpsc};
 
 use jiff::{SignedDuration, Timestamp};

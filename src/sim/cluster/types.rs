@@ -51,6 +51,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// What happens to unknown fields.
     pub field_validation: FieldValidation,
+    /// Paths of fields that the text of the body says twice; reported together with unknown ones.
+    pub duplicate_fields: Vec<String>,
 }
 
 impl WriteOptions {

@@ -135,17 +135,13 @@ const ROWS: &[Row] = &[
     row(NETWORKING, "Ingress", "ingresses", &["ing"], "NsG"),
     row(NETWORKING, "IngressClass", "ingressclasses", NONE, "G"),
     row(NETWORKING, "NetworkPolicy", "networkpolicies", &["netpol"], "NG"),
-    row("node.k8s.io", "RuntimeClass", "runtimeclasses", NONE, "VP"),
     row("policy", "PodDisruptionBudget", "poddisruptionbudgets", &["pdb"], "NsGV"),
     row(RBAC, "ClusterRole", "clusterroles", NONE, "Pp"),
     row(RBAC, "ClusterRoleBinding", "clusterrolebindings", NONE, "Pp"),
     row(RBAC, "Role", "roles", NONE, "NPp"),
     row(RBAC, "RoleBinding", "rolebindings", NONE, "NPp"),
     row("scheduling.k8s.io", "PriorityClass", "priorityclasses", &["pc"], ""),
-    row(STORAGE, "CSIDriver", "csidrivers", NONE, "VO"),
-    row(STORAGE, "CSINode", "csinodes", NONE, "VO"),
     row(STORAGE, "StorageClass", "storageclasses", &["sc"], "O"),
-    row(STORAGE, "VolumeAttachment", "volumeattachments", NONE, "sVO"),
     row("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", &["crd", "crds"], "sGV"),
 ];
 
@@ -183,8 +179,12 @@ fn resource_of(row: &Row) -> Resource {
         storage_api_version: if events_view { "v1".to_owned() } else { id.api_version() },
         conversion: if events_view { Conversion::Events } else { Conversion::None },
         request_api_version: id.api_version(),
+        request_key: id.key(),
         definition_spec: None,
+        api_versions: Vec::new(),
+        rules: None,
         schema: OnceLock::new(),
+        empty: OnceLock::new(),
         id,
     }
 }
@@ -209,7 +209,12 @@ fn selectable_of(row: &Row, events_view: bool) -> Vec<SelectableField> {
                 other => other,
             };
             // Selectors look at the stored form; core events are the stored form of both views.
-            SelectableField { label: (*label).to_owned(), pointer: format!("/{}", path.replace('.', "/")) }
+            let label = match *label {
+                "reportingComponent" if events_view => "reportingController".to_owned(),
+                other if events_view => other.replace("involvedObject", "regarding"),
+                other => other.to_owned(),
+            };
+            SelectableField { label, pointer: format!("/{}", path.replace('.', "/")) }
         })
         .collect()
 }

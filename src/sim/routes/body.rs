@@ -1,7 +1,8 @@
 //! Request bodies: JSON, YAML or protobuf in, one JSON value out, with the duplicate fields that were found on the way.
 //!
-//! YAML is read by the rules of YAML 1.2, where the real server has 1.1: `yes`, `no`, `on`, `off`, `y`, `n` are texts here
-//! and booleans there. Quote them. For duplicate fields the last one wins, as in the server.
+//! YAML is read as the server reads it, by the rules of YAML 1.1: `yes`, `no`, `on`, `off`, `y`, `n` are booleans and `010`
+//! is 8. What differs: floats without fraction stay floats, and only one document is read. For duplicate fields the last
+//! one wins; in YAML they are not reported.
 
 mod duplicates;
 
@@ -29,12 +30,17 @@ pub struct Decoded {
 /// # Errors
 /// 415 for another content type, 413 if too large, 400 if malformed. `kind` is what the resource expects, for the text.
 pub fn object(content_type: &str, body: &Bytes, kind: &str, custom: bool) -> Result<Decoded, ApiError> {
+    let media_type = media_type(content_type);
+    let known =
+        matches!(media_type.as_str(), "" | "application/json" | "application/yaml") || media_type == protobuf::MEDIA_TYPE && !custom;
+    if !known {
+        return Err(unsupported(if custom { CUSTOM_TYPES } else { BUILTIN_TYPES }));
+    }
     check_size(body)?;
-    match media_type(content_type).as_str() {
-        "" | "application/json" => from_json(body).map_err(|text| unrecognized(kind, &text, body)),
+    match media_type.as_str() {
         "application/yaml" => from_yaml(body).map_err(|text| unrecognized(kind, &text, body)),
-        protobuf::MEDIA_TYPE if !custom => Ok(Decoded { value: protobuf::decode(body)?, duplicates: Vec::new() }),
-        _ => Err(unsupported(if custom { CUSTOM_TYPES } else { BUILTIN_TYPES })),
+        protobuf::MEDIA_TYPE => Ok(Decoded { value: protobuf::decode(body)?, duplicates: Vec::new() }),
+        _ => from_json(body).map_err(|text| unrecognized(kind, &text, body)),
     }
 }
 
@@ -78,7 +84,9 @@ fn from_json(body: &Bytes) -> Result<Decoded, String> {
 
 fn from_yaml(body: &Bytes) -> Result<Decoded, String> {
     let text = std::str::from_utf8(body).map_err(|_| "yaml: invalid leading UTF-8 octet".to_owned())?;
-    let value = serde_saphyr::from_str(text).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))?;
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins, legacy_octal_numbers: true };
+    let value =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))?;
     Ok(Decoded { value, duplicates: Vec::new() })
 }
 
@@ -124,6 +132,8 @@ mod tests {
         assert_eq!(from_json.value, json!({"a": {"b": [1, "x"]}}));
         assert_eq!(from_yaml.value, from_json.value);
         assert_eq!(object("", &bytes("{}"), "ConfigMap", false).unwrap().value, json!({}));
+        let old_rules = object("application/yaml", &bytes("a: y\nb: 'y'\nc: 010\na: off\n"), "ConfigMap", false).unwrap();
+        assert_eq!(old_rules.value, json!({"a": false, "b": "y", "c": 8}));
     }
 
     #[test]

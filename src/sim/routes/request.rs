@@ -25,6 +25,8 @@ pub struct ApiRequest {
     pub identity: Identity,
     /// Body.
     pub body: Bytes,
+    /// The client lives in real time: the transport ends its watches, not the virtual clock.
+    pub real_time: bool,
 }
 
 /// What a request is about, for authorization, logs and interceptors.

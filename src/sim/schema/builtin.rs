@@ -57,6 +57,7 @@ fn maker(group: &str, version: &str, kind: &str) -> Option<Maker> {
 }
 
 const KINDS: &[(&str, &str, &str, Maker)] = &[
+    ("", "v1", "Binding", root::<core::Binding>),
     ("", "v1", "Namespace", root::<core::Namespace>),
     ("", "v1", "Node", root::<core::Node>),
     ("", "v1", "Pod", root::<core::Pod>),

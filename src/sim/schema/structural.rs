@@ -8,6 +8,7 @@ mod invariants;
 mod print;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::{Kind, Limits, ListType, Rule, Schema, builtin};
 use crate::sim::api_error::Cause;
 
 pub use print::to_openapi;
+pub use unknown::unknown_keys;
 
 /// Where the server reports errors when the CRD has one version.
 pub const ONE_VERSION: &str = "spec.validation.openAPIV3Schema";

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::{Asked, errors};
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, DeleteOptions, Identity, ListOptions, ListPage, WriteOptions};
@@ -38,17 +36,4 @@ impl Cluster {
         }
         Ok(page)
     }
-}
-
-/// The wire form of a list.
-pub fn list_object(page: &ListPage) -> Value {
-    let mut metadata = json!({ "resourceVersion": page.resource_version });
-    if let Some(token) = &page.continue_token {
-        metadata["continue"] = json!(token);
-    }
-    if let Some(remaining) = page.remaining {
-        metadata["remainingItemCount"] = json!(remaining);
-    }
-    let items: Vec<Value> = page.items.iter().map(|item| (**item).clone()).collect();
-    json!({ "kind": page.resource.list_kind, "apiVersion": page.resource.api_version(), "metadata": metadata, "items": items })
 }

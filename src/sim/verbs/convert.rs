@@ -25,8 +25,8 @@ pub(in crate::sim) fn from_stored(resource: &Resource, stored: &Arc<Value>) -> A
         Conversion::None => {
             let mut object = (**stored).clone();
             object["apiVersion"] = json!(resource.api_version());
-            engines::prune(resource.schema(), &mut object);
-            engines::schema_defaults(resource.schema(), &mut object);
+            engines::drop_unknown(resource, &mut object);
+            engines::defaults(resource, &mut object);
             Arc::new(object)
         }
         Conversion::Events => Arc::new(rename(stored, "events.k8s.io/v1", |(core, events)| (*core, *events))),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Asked, convert, decode, engines, errors, meta, prepare, service, validate};
+use super::patch::check_manager;
+use super::{Asked, convert, decode, engines, errors, meta, prepare, service, size, update, validate};
 use crate::sim::admission;
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity, WriteOptions, Written};
@@ -31,17 +32,13 @@ impl Cluster {
     ) -> Result<Written, ApiError> {
         let resource = self.resource(resource)?;
         let asked = Asked { who, resource, namespace, name: "", subresource: None, options };
+        check_manager(&asked, "CreateOptions", false)?;
         let mut warnings = usage_warnings(&asked.resource);
         let mut object = decode::decode(&asked, object, decode::Source::Body, &mut warnings)?;
         check_namespace(&asked, &mut object)?;
         wipe_system_fields(&mut object);
-        let object = engines::track(None, object, asked.resource.schema(), &[], &self.writer(&asked));
+        let object = engines::track(&asked, None, object, &update::reset_fields(&asked), self.now());
         self.create_tracked(&asked, object, warnings)
-    }
-
-    /// Who writes, for `managedFields`.
-    pub(super) fn writer<'a>(&self, asked: &'a Asked<'_>) -> engines::Writer<'a> {
-        engines::Writer { manager: asked.manager(), api_version: asked.api_version(), subresource: asked.subresource, now: self.now() }
     }
 
     /// The rest of a create, after `managedFields` are computed; shared with apply and PUT of missing objects.
@@ -62,7 +59,7 @@ impl Cluster {
         validate::on_create(&asked.resource, &object)?;
         warnings.extend(finalizer_warnings(&asked.resource, &object));
         service::allocate(self, asked, &mut object, None)?;
-        admission::quota::charge(self, asked, &object)?;
+        admission::quota::charge(self, asked, &object, None)?;
         refuse_revision(&object)?;
         if let Some(entry) = self.store.get(&key) {
             return Err(errors::already_exists(&asked.resource, &name, meta::is_deleting(&entry.served)));
@@ -70,6 +67,7 @@ impl Cluster {
         meta::set(&mut object, "resourceVersion", Value::Null);
         meta::normalise(&mut object);
         let stored = convert::to_stored(&asked.resource, object);
+        size::check(&stored)?;
         let object = if asked.options.dry_run { Arc::new(stored) } else { self.put(&asked.author(), &key, stored) };
         Ok(Written { object: convert::from_stored(&asked.resource, &object), code: 201, warnings })
     }
@@ -103,14 +101,6 @@ impl Cluster {
     }
 }
 
-impl Asked<'_> {
-    /// `group/version` of the request.
-    pub(super) fn api_version(&self) -> &str {
-        // The decoded body carries exactly this text; it is kept with the resource for borrowing.
-        &self.resource.request_api_version
-    }
-}
-
 /// Warnings that every use of a resource brings.
 pub(super) fn usage_warnings(resource: &Resource) -> Vec<String> {
     resource.deprecation.iter().cloned().collect()
@@ -124,6 +114,9 @@ pub(super) fn check_namespace(asked: &Asked<'_>, object: &mut Value) -> Result<(
     }
     if asked.resource.namespaced && asked.namespace.is_empty() {
         return Err(ApiError::bad_request("an empty namespace may not be set during creation"));
+    }
+    if !asked.resource.namespaced && !asked.namespace.is_empty() {
+        return Err(ApiError::bad_request("namespace is not allowed on this type"));
     }
     let namespace = if asked.namespace.is_empty() { Value::Null } else { json!(asked.namespace) };
     meta::set(object, "namespace", namespace);

@@ -14,6 +14,8 @@ pub(in crate::sim) enum Source {
     Body,
     /// The result of a patch.
     Patched,
+    /// The result of a server-side apply: its nulls are findings for validation, not absences.
+    Applied,
 }
 
 /// Decodes, prunes and defaults; adds warnings about what was dropped.
@@ -24,10 +26,12 @@ pub(in crate::sim) fn decode(asked: &Asked<'_>, mut object: Value, source: Sourc
         return Err(cannot_be_handled(resource, "json: cannot unmarshal value into Go struct field .metadata of type v1.ObjectMeta"));
     }
     report_unknown(asked, &object, source, warnings)?;
-    if !resource.custom {
-        engines::check_types(resource.schema(), &object, &resource.kind, &resource.id.version)?;
+    engines::check_types(resource, &object).map_err(|error| as_patch_error(error, &object, source))?;
+    engines::drop_unknown(resource, &mut object);
+    if !(resource.custom && source == Source::Applied) {
+        engines::drop_nulls(resource, &mut object);
     }
-    prune_and_default(resource, &mut object);
+    add_defaults(resource, &mut object);
     if meta::dedup_owners(&mut object) {
         warnings.push(
             ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests \
@@ -40,19 +44,14 @@ pub(in crate::sim) fn decode(asked: &Asked<'_>, mut object: Value, source: Sourc
 
 /// Drops what the schema does not know and adds what it defaults.
 pub(in crate::sim) fn prune_and_default(resource: &Resource, object: &mut Value) {
-    engines::prune(resource.schema(), object);
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.retain(|field, _| meta::FIELDS.contains(&field.as_str()));
-    }
+    engines::drop_unknown(resource, object);
+    engines::drop_nulls(resource, object);
+    add_defaults(resource, object);
+}
+
+fn add_defaults(resource: &Resource, object: &mut Value) {
     meta::normalise(object);
-    if resource.custom {
-        engines::schema_defaults(resource.schema(), object);
-    } else {
-        engines::builtin_defaults(&resource.key(), object);
-        if resource.storage_key == "customresourcedefinitions.apiextensions.k8s.io" {
-            crate::sim::kinds::crd::apply_defaults(object);
-        }
-    }
+    engines::defaults(resource, object);
 }
 
 fn cannot_be_handled(resource: &Resource, why: &str) -> ApiError {
@@ -75,7 +74,8 @@ fn check_type_meta(resource: &Resource, object: &mut Value) -> Result<(), ApiErr
     }
     let (api_version, kind) = (object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default());
     let expected = resource.api_version();
-    if api_version != expected && !(resource.custom || kind != resource.kind) || resource.custom && api_version != expected {
+    // A built-in of another kind is refused below, with a sentence about the conversion.
+    if api_version != expected && (resource.custom || kind == resource.kind) {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({api_version}) does not match the expected API version ({expected})"
         )));
@@ -102,18 +102,12 @@ fn first_part(group: &str) -> &str {
 }
 
 fn report_unknown(asked: &Asked<'_>, object: &Value, source: Source, warnings: &mut Vec<String>) -> Result<(), ApiError> {
-    if asked.options.field_validation == FieldValidation::Ignore {
+    if asked.options.field_validation == FieldValidation::Ignore || source == Source::Applied {
         return Ok(());
     }
-    let mut unknown = engines::unknown_fields(asked.resource.schema(), object);
-    let metadata = object["metadata"].as_object().into_iter().flatten();
-    let strange = metadata.filter(|(field, _)| !meta::FIELDS.contains(&field.as_str())).map(|(field, _)| format!("metadata.{field}"));
-    for path in strange {
-        if !unknown.contains(&path) {
-            unknown.push(path);
-        }
-    }
-    let sentences: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    let unknown = engines::unknown_fields(&asked.resource, object);
+    let duplicates = asked.options.duplicate_fields.iter().map(|path| format!("duplicate field {path:?}"));
+    let sentences: Vec<String> = duplicates.chain(unknown.iter().map(|path| format!("unknown field {path:?}"))).collect();
     match asked.options.field_validation {
         FieldValidation::Strict if !sentences.is_empty() => Err(strict_error(&asked.resource, object, source, &sentences)),
         _ => {
@@ -123,16 +117,23 @@ fn report_unknown(asked: &Asked<'_>, object: &Value, source: Source, warnings: &
     }
 }
 
+/// What is a 400 for a body is a 422 for the result of a patch.
+fn as_patch_error(error: ApiError, object: &Value, source: Source) -> ApiError {
+    if source == Source::Patched { unreadable_patch(object, &error.message) } else { error }
+}
+
+fn unreadable_patch(object: &Value, why: &str) -> ApiError {
+    let message = format!("Invalid value: {}: {why}", Value::from(object.to_string()));
+    let cause = crate::sim::api_error::Cause::new("FieldValueInvalid", "patch", message);
+    let mut error = ApiError::invalid("", "", "", std::slice::from_ref(&cause));
+    error.details = Some(json!({ "causes": [cause.to_json()] }));
+    error
+}
+
 fn strict_error(resource: &Resource, object: &Value, source: Source, sentences: &[String]) -> ApiError {
     let what = format!("strict decoding error: {}", sentences.join(", "));
     match source {
         Source::Body => cannot_be_handled(resource, &what),
-        Source::Patched => {
-            let cause =
-                crate::sim::api_error::Cause::new("FieldValueInvalid", "patch", format!("Invalid value: {:?}: {what}", object.to_string()));
-            let mut error = ApiError::invalid("", "", "", std::slice::from_ref(&cause));
-            error.details = Some(json!({ "causes": [cause.to_json()] }));
-            error
-        }
+        Source::Patched | Source::Applied => unreadable_patch(object, &what),
     }
 }

@@ -45,6 +45,7 @@ impl Cluster {
                 return Err(ApiError::bad_request("specifying resource version is not allowed when using continue"));
             }
             let (revision, after) = decode_token(&options.continue_token)?;
+            let limit = if text == "0" { None } else { limit };
             return Ok(Plan { revision, after: Some(after), limit });
         }
         let asked = match text {

@@ -1,7 +1,5 @@
 //! PATCH: the four patch formats over the newest object, then as PUT.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::{Asked, convert, create, decode, engines, errors, meta, update};
@@ -31,7 +29,7 @@ impl Cluster {
         let asked = Asked { who, resource, namespace, name, subresource, options };
         check_format(&asked, &patch)?;
         update::check_subresource(&asked)?;
-        check_manager(&asked, &patch)?;
+        check_manager(&asked, "PatchOptions", matches!(patch, Patch::Apply { .. }))?;
         if subresource == Some("scale") {
             return self.patch_scale(&asked, patch);
         }
@@ -51,15 +49,16 @@ impl Cluster {
     }
 
     fn apply(&mut self, asked: &Asked<'_>, applied: Value, force: bool) -> Result<Written, ApiError> {
+        if !applied.is_object() {
+            return Err(ApiError::bad_request("error decoding YAML: the applied configuration is not an object"));
+        }
         let mut warnings = create::usage_warnings(&asked.resource);
         let live = self.store.get(&asked.key()).map(|entry| convert::from_stored(&asked.resource, &entry.served));
         if live.is_none() && asked.subresource.is_some() {
             return Err(errors::not_found(&asked.resource, asked.name));
         }
-        let schema = Arc::clone(asked.resource.schema());
-        let reset = update::reset_fields(asked);
-        let merged = engines::apply(live.as_deref(), &applied, &schema, reset, &self.writer(asked), force)?;
-        let mut object = decode::decode(asked, merged, decode::Source::Patched, &mut warnings)?;
+        let merged = engines::apply(asked, live.as_deref(), &applied, &update::reset_fields(asked), self.now(), force)?;
+        let mut object = decode::decode(asked, merged, decode::Source::Applied, &mut warnings)?;
         check_identity(asked, &mut object)?;
         let Some(live) = live else {
             return self.apply_missing(asked, object, warnings);
@@ -85,16 +84,13 @@ pub(super) fn patched(asked: &Asked<'_>, live: &Value, patch: &Patch) -> Result<
     match patch {
         Patch::Json(operations) => engines::json_patch(live, operations),
         Patch::Merge(changes) => engines::merge_patch(live, changes),
-        Patch::Strategic(changes) => engines::strategic_patch(live, changes, asked.resource.schema()),
+        Patch::Strategic(changes) => engines::strategic_patch(live, changes, &asked.resource),
         Patch::Apply { object, .. } => Ok(object.clone()),
     }
 }
 
-/// A patched object keeps its name and namespace; absent ones are filled in from the URL.
+/// A patched object keeps its name; an absent namespace is filled in from the URL.
 fn check_identity(asked: &Asked<'_>, object: &mut Value) -> Result<(), ApiError> {
-    if meta::text(object, "name").is_empty() {
-        meta::set(object, "name", Value::from(asked.name));
-    }
     create::check_namespace(asked, object)?;
     update::check_name(asked, object)
 }
@@ -111,9 +107,10 @@ fn check_format(asked: &Asked<'_>, patch: &Patch) -> Result<(), ApiError> {
     ))
 }
 
-fn check_manager(asked: &Asked<'_>, patch: &Patch) -> Result<(), ApiError> {
+/// The field manager must be fit to be stored; an apply must name one.
+pub(super) fn check_manager(asked: &Asked<'_>, options: &str, needed: bool) -> Result<(), ApiError> {
     let manager = &asked.options.field_manager;
-    let cause = if matches!(patch, Patch::Apply { .. }) && manager.is_empty() {
+    let cause = if needed && manager.is_empty() {
         Cause::new("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")
     } else if manager.len() > MANAGER_BYTES_MAX {
         let message = format!("Too long: may not be more than {MANAGER_BYTES_MAX} bytes");
@@ -124,5 +121,5 @@ fn check_manager(asked: &Asked<'_>, patch: &Patch) -> Result<(), ApiError> {
     } else {
         return Ok(());
     };
-    Err(ApiError::invalid("PatchOptions", "meta.k8s.io", "", &[cause]))
+    Err(ApiError::invalid(options, "meta.k8s.io", "", &[cause]))
 }

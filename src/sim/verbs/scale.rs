@@ -95,7 +95,7 @@ impl Cluster {
             return Err(ApiError::bad_request(message));
         }
         let live = self.live_of_scale(asked)?;
-        self.write_scale(asked, &live, &scale, None)
+        self.track_and_write_scale(asked, &live, &scale)
     }
 
     /// PATCH of a scale.
@@ -114,7 +114,7 @@ impl Cluster {
         }
         let scale = patch::patched(asked, &before, &patch)?;
         check_scale_type(&scale)?;
-        self.write_scale(asked, &live, &scale, None)
+        self.track_and_write_scale(asked, &live, &scale)
     }
 
     fn apply_scale(&mut self, asked: &Asked<'_>, live: &Arc<Value>, applied: &Value, force: bool) -> Result<Written, ApiError> {
@@ -123,14 +123,10 @@ impl Cluster {
             return Err(errors::internal(message));
         }
         check_scale_type(applied)?;
-        // The applied field is the same field of the object, owned by the same manager under the subresource.
-        let as_object = json!({
-            "apiVersion": asked.api_version(), "kind": asked.resource.kind, "metadata": { "name": asked.name },
-            "spec": applied["spec"].clone(),
-        });
-        let schema = Arc::clone(asked.resource.schema());
-        let merged = engines::apply(Some(live), &as_object, &schema, &[], &self.writer(asked), force)?;
-        self.write_scale(asked, live, applied, Some(merged))
+        let before = view_with_managers(asked, live)?;
+        let now = self.now();
+        let after = engines::apply_scale(asked, &before, applied, now, force)?;
+        self.write_scale(asked, live, applied, &after)
     }
 
     fn live_of_scale(&self, asked: &Asked<'_>) -> Result<Arc<Value>, ApiError> {
@@ -138,40 +134,49 @@ impl Cluster {
         Ok(convert::from_stored(&asked.resource, &entry.served))
     }
 
-    /// Writes the replicas of a scale; `merged` is the object when an apply has already computed it.
-    fn write_scale(&mut self, asked: &Asked<'_>, live: &Arc<Value>, scale: &Value, merged: Option<Value>) -> Result<Written, ApiError> {
-        let replicas = match &scale["spec"]["replicas"] {
-            Value::Null => 0,
-            other => other.as_i64().ok_or_else(|| wrong_type(other))?,
-        };
+    /// PUT or patch of a scale: `scale` is what was sent or resulted.
+    fn track_and_write_scale(&mut self, asked: &Asked<'_>, live: &Arc<Value>, scale: &Value) -> Result<Written, ApiError> {
+        let replicas = replicas_of(scale)?;
+        refuse_negative(asked, replicas)?;
+        let before = view_with_managers(asked, live)?;
+        let mut after = before.clone();
+        after["spec"] = json!({ "replicas": replicas });
+        let after = engines::track_scale(asked, &before, after, self.now());
+        self.write_scale(asked, live, scale, &after)
+    }
+
+    /// Writes the replicas and managers of the Scale object `after`; `sent` may name a revision.
+    fn write_scale(&mut self, asked: &Asked<'_>, live: &Arc<Value>, sent: &Value, after: &Value) -> Result<Written, ApiError> {
+        let replicas = replicas_of(after)?;
         refuse_negative(asked, replicas)?;
         let path = asked.resource.scale.as_ref().map(|paths| paths.spec_replicas.clone()).unwrap_or_default();
-        let new = match merged {
-            Some(merged) => merged,
-            None => {
-                let mut new = (**live).clone();
-                set_at(&mut new, &path, json!(replicas));
-                let mut tracked = self.track(asked, live, new);
-                // A scale that names a revision must match it.
-                meta::copy(&mut tracked, scale, "resourceVersion");
-                tracked
-            }
-        };
-        let on_main = Asked {
-            who: asked.who,
-            resource: Arc::clone(&asked.resource),
-            namespace: asked.namespace,
-            name: asked.name,
-            subresource: asked.subresource,
-            options: asked.options,
-        };
-        let mut new = new;
-        if meta::text(&new, "resourceVersion").is_empty() {
-            meta::copy(&mut new, live, "resourceVersion");
+        let mut new = (**live).clone();
+        set_at(&mut new, &path, json!(replicas));
+        meta::set(&mut new, "managedFields", json!(engines::managers_of_parent(asked, live, after)?));
+        if !matches!(meta::text(sent, "resourceVersion"), "" | "0") {
+            meta::copy(&mut new, sent, "resourceVersion");
         }
-        let written = self.write_over(&on_main, live, new, Vec::new())?;
+        let written = self.write_over(asked, live, new, Vec::new())?;
         let object = of(&asked.resource, &written.object)?;
         Ok(Written { object: Arc::new(object), ..written })
+    }
+}
+
+/// The Scale object of `live` with the managers of its replicas.
+fn view_with_managers(asked: &Asked<'_>, live: &Value) -> Result<Value, ApiError> {
+    let Some(paths) = &asked.resource.scale else { return Err(errors::no_subresource(&asked.resource, asked.name)) };
+    let mut scale = view(&asked.resource, live, paths);
+    if let Some(replicas) = number_at(live, &paths.spec_replicas) {
+        scale["spec"] = json!({ "replicas": replicas });
+    }
+    meta::set(&mut scale, "managedFields", json!(engines::managers_of_scale(asked, live)?));
+    Ok(scale)
+}
+
+fn replicas_of(scale: &Value) -> Result<i64, ApiError> {
+    match &scale["spec"]["replicas"] {
+        Value::Null => Ok(0),
+        other => other.as_i64().ok_or_else(|| wrong_type(other)),
     }
 }
 

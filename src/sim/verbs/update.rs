@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Asked, convert, create, decode, engines, errors, meta, prepare, service, validate};
+use super::patch::check_manager;
+use super::{Asked, convert, create, decode, engines, errors, meta, prepare, service, size, validate};
+use crate::sim::admission;
 use crate::sim::api_error::ApiError;
+use crate::sim::apply::{self, FieldPath};
 use crate::sim::cluster::{Cluster, Identity, WriteOptions, Written};
 use crate::sim::store::ObjectKey;
 
@@ -30,6 +33,7 @@ impl Cluster {
     ) -> Result<Written, ApiError> {
         let resource = self.resource(resource)?;
         let asked = Asked { who, resource, namespace, name, subresource, options };
+        check_manager(&asked, "UpdateOptions", false)?;
         check_subresource(&asked)?;
         if subresource == Some("scale") {
             return self.put_scale(&asked, object);
@@ -52,8 +56,7 @@ impl Cluster {
 
     /// `managedFields` of a write that is not an apply.
     pub(super) fn track(&self, asked: &Asked<'_>, live: &Value, object: Value) -> Value {
-        let reset = reset_fields(asked);
-        engines::track(Some(live), object, asked.resource.schema(), reset, &self.writer(asked))
+        engines::track(asked, Some(live), object, &reset_fields(asked), self.now())
     }
 
     /// PUT of an object that does not exist: some kinds create it.
@@ -67,7 +70,7 @@ impl Cluster {
             return Err(errors::conflict(&asked.resource, asked.name, &message));
         }
         create::wipe_system_fields(&mut object);
-        let object = engines::track(None, object, asked.resource.schema(), &[], &self.writer(asked));
+        let object = engines::track(asked, None, object, &reset_fields(asked), self.now());
         self.create_tracked(asked, object, warnings)
     }
 
@@ -83,14 +86,18 @@ impl Cluster {
         prepare::on_update(asked, &mut new, live);
         service::allocate(self, asked, &mut new, Some(live))?;
         validate::on_update(asked, &new, live)?;
+        if asked.subresource.is_none() && (asked.is("services") || asked.is("persistentvolumeclaims")) {
+            admission::quota::charge(self, asked, &new, Some(live))?;
+        }
         warnings.extend(create::finalizer_warnings(&asked.resource, &new));
         meta::copy(&mut new, live, "resourceVersion");
         if new["metadata"]["managedFields"].as_array().is_some_and(Vec::is_empty) {
             meta::set(&mut new, "managedFields", Value::Null);
         }
         meta::normalise(&mut new);
-        put_times_back(&mut new, live);
+        apply::keep_times(live, &mut new);
         let stored = convert::to_stored(&asked.resource, new);
+        size::check(&stored)?;
         let key = asked.key();
         let unchanged = self.store.get(&key).is_some_and(|entry| *entry.stored == stored);
         let answer =
@@ -123,14 +130,15 @@ impl Cluster {
 }
 
 /// Fields whose changes do not count for this door.
-pub(super) fn reset_fields(asked: &Asked<'_>) -> &'static [&'static str] {
-    match asked.subresource {
-        Some("status") if asked.is("deployments.apps") => &["spec", "metadata.labels"],
-        Some("status") if asked.is("pods") => &["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"],
-        Some("status") => &["spec"],
-        None if asked.resource.status => &["status"],
+pub(super) fn reset_fields(asked: &Asked<'_>) -> Vec<FieldPath> {
+    let paths: &[&[&str]] = match asked.subresource {
+        Some("status") if asked.is("deployments.apps") => &[&["spec"], &["metadata", "labels"]],
+        Some("status") if asked.is("pods") => &[&["spec"], &["metadata", "deletionTimestamp"], &["metadata", "ownerReferences"]],
+        Some("status") => &[&["spec"]],
+        None if asked.resource.status => &[&["status"]],
         _ => &[],
-    }
+    };
+    paths.iter().map(|path| FieldPath::of_fields(path)).collect()
 }
 
 pub(super) fn check_subresource(asked: &Asked<'_>) -> Result<(), ApiError> {
@@ -169,32 +177,6 @@ fn check_revision(asked: &Asked<'_>, new: &Value, live: &Value) -> Result<(), Ap
 
 fn errors_of_revision(text: &str) -> Result<u64, ApiError> {
     text.parse().map_err(|_| errors::internal(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))
-}
-
-/// A write that changes nothing but the times in `managedFields` changes nothing.
-fn put_times_back(new: &mut Value, live: &Value) {
-    if new["metadata"]["managedFields"] == live["metadata"]["managedFields"] {
-        return;
-    }
-    if without_times(&new["metadata"]["managedFields"]) != without_times(&live["metadata"]["managedFields"]) {
-        return;
-    }
-    let times = new["metadata"]["managedFields"].take();
-    meta::copy(new, live, "managedFields");
-    if new != live {
-        new["metadata"]["managedFields"] = times;
-    }
-}
-
-fn without_times(managed: &Value) -> Vec<Value> {
-    let entries = managed.as_array().into_iter().flatten();
-    entries
-        .map(|entry| {
-            let mut entry = entry.clone();
-            entry["time"] = json!(null);
-            entry
-        })
-        .collect()
 }
 
 /// A deleting object without finalizers is gone with this write.

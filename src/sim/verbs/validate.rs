@@ -9,7 +9,7 @@ use crate::sim::kinds::Resource;
 /// Refuses an invalid new object.
 pub(in crate::sim) fn on_create(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     let mut causes = metadata_rules::on_create(resource, object);
-    causes.extend(content(resource, object, None));
+    causes.extend(content(resource, object, None, false));
     refuse(resource, meta::text(object, "name"), &causes)
 }
 
@@ -20,16 +20,13 @@ pub(in crate::sim) fn on_update(asked: &Asked<'_>, new: &Value, old: &Value) -> 
     let mut causes = of_metadata.clone();
     causes.extend(of_metadata);
     if asked.subresource != Some("finalize") {
-        causes.extend(content(resource, new, Some(old)));
+        causes.extend(content(resource, new, Some(old), asked.subresource == Some("status")));
     }
     refuse(resource, asked.name, &causes)
 }
 
-fn content(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec<Cause> {
-    if resource.custom {
-        return engines::validate_custom(resource.schema(), object, old);
-    }
-    let mut causes = engines::validate_builtin(&resource.key(), object, old);
+fn content(resource: &Resource, object: &Value, old: Option<&Value>, status: bool) -> Vec<Cause> {
+    let mut causes = engines::problems(resource, object, old, status);
     if resource.storage_key == "customresourcedefinitions.apiextensions.k8s.io" {
         causes.extend(crate::sim::kinds::crd::problems(object, old));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::World;
+use super::world::{World, causes};
 
 #[test]
 fn defaulted_key_is_part_of_the_path_but_not_owned() {
@@ -102,4 +102,40 @@ fn conditions_of_two_writers_live_side_by_side_on_status() {
     world.try_apply("c1", Some("status"), &json!({ "status": { "conditions": [] } }), false).unwrap();
     assert_eq!(conditions(&world), json!([{ "type": "Two", "status": "True" }]));
     world.assert_owners(&["m1/A:{spec{st{a}}}", "c2/A/status:{status{conditions{[Two]{. status type}}}}"]);
+}
+
+#[test]
+fn stored_duplicates_are_owned_as_one_and_replaced_by_the_applied_item() {
+    let mut world = World::new();
+    world.post("u", &json!({ "spec": { "tags": ["a", "a", "b"] } }));
+    world.assert_owners(&["u/U:{spec{. replicas tags{. =a =b}}}"]);
+    let error = world.refused("m1", json!({ "tags": ["a"] }));
+    let cause = ("conflict with \"u\" using ex.io/v1".to_owned(), ".spec.tags[=\"a\"]".to_owned());
+    assert_eq!(causes(&error), [cause]);
+    world.force("m1", json!({ "tags": ["a"] }));
+    assert_eq!(world.spec()["tags"], json!(["a", "b"]));
+    world.assert_owners(&["m1/A:{spec{tags{=a}}}", "u/U:{spec{. replicas tags{. =b}}}"]);
+}
+
+#[test]
+fn other_items_of_a_list_with_duplicates_are_left_alone() {
+    let mut world = World::new();
+    let items = json!([{ "name": "a", "v": 1 }, { "name": "a", "v": 2 }, { "name": "b", "v": 1 }]);
+    world.post("u", &json!({ "spec": { "items": items } }));
+    world.apply("m1", json!({ "items": [{ "name": "b", "sub": ["q"] }] }));
+    let expected = json!([{ "name": "a", "v": 1 }, { "name": "a", "v": 2 }, { "name": "b", "v": 1, "sub": ["q"] }]);
+    assert_eq!(world.spec()["items"], expected);
+    world.patch("u", json!({ "items": [{ "name": "a", "v": 2 }, { "name": "b", "v": 1, "sub": ["q"] }] }));
+    world.assert_owners(&["m1/A:{spec{items{[b]{. name sub{=q}}}}}", "u/U:{spec{. items{. [a]{. name v} [b]{. name v}} replicas}}"]);
+}
+
+#[test]
+fn struct_applied_empty_goes_when_only_an_empty_list_is_left_in_it() {
+    let mut world = World::new();
+    let content = json!({ "metadata": { "labels": { "a": "1" } }, "spec": { "tags": [] } });
+    world.try_apply("m1", None, &content, false).unwrap();
+    world.apply("m2", json!({}));
+    assert_eq!(world.spec(), json!({ "replicas": 1, "tags": [] }));
+    world.apply("m2", json!({}));
+    assert!(world.object.unwrap().get("spec").is_none());
 }

@@ -81,7 +81,7 @@ impl World {
 
     pub fn body(&self, content: &Value) -> Value {
         let mut body = json!({ "apiVersion": self.version, "kind": "W", "metadata": { "name": "w" } });
-        overlay(&mut body, content);
+        complete(&mut body, content);
         body
     }
 
@@ -240,6 +240,18 @@ fn short_set(set: &Value) -> String {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Lays `content` over a body; nulls are values like others.
+fn complete(body: &mut Value, content: &Value) {
+    match (body, content) {
+        (Value::Object(fields), Value::Object(content)) => {
+            for (name, value) in content {
+                complete(fields.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (body, content) => body.clone_from(content),
+    }
 }
 
 /// JSON merge patch.

@@ -25,7 +25,7 @@ fn resource_of(definition: &Value, version: &Value, storage: &str, spec: &Arc<Va
     let names = &spec["names"];
     let (group, plural) = super::group_and_plural(definition);
     let id = ResourceId { version: text(&version["name"]), group, plural };
-    let schema = engines::parse_schema(&version["schema"]["openAPIV3Schema"])?;
+    let (schema, rules) = engines::parse_schema(&version["schema"]["openAPIV3Schema"], "")?;
     let status = version["subresources"]["status"].is_object();
     let storage_api_version = format!("{}/{storage}", id.group);
     Ok(Resource {
@@ -54,8 +54,12 @@ fn resource_of(definition: &Value, version: &Value, storage: &str, spec: &Arc<Va
         storage_api_version,
         conversion: Conversion::None,
         request_api_version: id.api_version(),
+        request_key: id.key(),
         definition_spec: Some(Arc::clone(spec)),
+        api_versions: super::versions(definition).map(|version| format!("{}/{}", id.group, text(&version["name"]))).collect(),
+        rules: Some(rules),
         schema: OnceLock::from(Arc::new(schema)),
+        empty: OnceLock::new(),
         id,
     })
 }

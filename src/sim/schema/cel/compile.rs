@@ -20,9 +20,10 @@ pub fn tree(schema: &Schema, at: &str) -> Result<Option<Node>, Vec<Cause>> {
 /// `uncorrelated` is the list above within which items have no old self.
 fn node(schema: &Schema, at: &Path<'_>, uncorrelated: Option<&str>, resource: bool, causes: &mut Vec<Cause>) -> Option<Node> {
     let rules_at = at.child(Step::Field("x-kubernetes-validations"));
-    let scope = Scope { schema, resource: resource || schema.embedded_resource };
     let mut compiled = Node::default();
     for (index, declared) in schema.rules.iter().enumerate() {
+        let resource = resource || schema.embedded_resource;
+        let scope = Scope { schema, resource, optional_old_self: declared.optional_old_self };
         match rule(declared, &scope, uncorrelated) {
             Ok(rule) => compiled.rules.push(rule),
             Err((field, detail)) => {

@@ -25,12 +25,8 @@ pub fn convert(schema: &Schema, value: &Value, resource: bool) -> Cel {
                 match schema.properties.get(name) {
                     Some(declared) if names_only && name == "metadata" => Some((key(&escape(name)), names(declared, field))),
                     Some(declared) => Some((key(&escape(name)), convert(declared, field, false))),
-                    None => match &schema.additional {
-                        // Keys of maps are data, not field names.
-                        Some(additional) => Some((key(name), convert(additional, field, false))),
-                        // Undeclared fields that are kept are invisible to rules.
-                        None => None,
-                    },
+                    // Keys of maps are data, not field names; undeclared fields that are kept are invisible to rules.
+                    None => schema.additional.as_ref().map(|additional| (key(name), convert(additional, field, false))),
                 }
             };
             map(fields.iter().filter_map(|(name, value)| field(name, value)))

@@ -234,3 +234,70 @@ fn compiled_rules_can_be_shared_between_threads() {
     fn shareable<T: Send + Sync>() {}
     shareable::<CompiledRules>();
 }
+
+/// Rules in the manner of widely used CRDs: all of them must get past the type check, and hold for the value.
+#[test]
+fn rules_as_people_write_them_are_accepted_and_hold() {
+    let spec = json!({"type": "object", "properties": {
+        "listeners": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], "items": {"type": "object", "required": ["name"], "properties": {
+            "name": {"type": "string"}, "port": {"type": "integer"}, "protocol": {"type": "string"}, "hostname": {"type": "string"},
+            "tls": {"type": "object", "properties": {"mode": {"type": "string"}}}}}},
+        "weights": {"type": "array", "items": {"type": "integer"}},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "mode": {"type": "string"}, "canary": {"type": "object", "properties": {"steps": {"type": "array", "items": {"type": "number"}}}},
+        "timeout": {"type": "string"}, "limit": {"x-kubernetes-int-or-string": true}, "share": {"type": "number"}, "count": {"type": "integer"},
+    }});
+    let value = json!({"listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}, {"name": "b", "port": 443, "protocol": "HTTPS", "tls": {"mode": "Terminate"}}],
+        "weights": [10, 90], "labels": {"app": "x"}, "mode": "Canary", "canary": {"steps": [0.1, 0.5]}, "timeout": "1m30s", "limit": "25%", "share": 0.5, "count": 3});
+    let rules = [
+        "self.listeners.all(l, l.protocol in ['HTTP', 'TCP', 'UDP'] ? !has(l.tls) : true)",
+        "self.listeners.all(l1, self.listeners.exists_one(l2, l1.port == l2.port && l1.protocol == l2.protocol && (has(l1.hostname) && has(l2.hostname) ? l1.hostname == l2.hostname : !has(l1.hostname) && !has(l2.hostname))))",
+        "self.weights.sum() == 100 && self.weights.map(w, w * 2).sum() == 200",
+        "self.weights.filter(w, w > 50).size() == 1",
+        "self.mode == 'Canary' ? has(self.canary) : !has(self.canary)",
+        "[has(self.canary), has(self.timeout)].filter(x, x).size() <= 2",
+        "!has(self.canary) || self.canary.steps.all(s, s > 0.0 && s <= 1.0) && self.canary.steps.isSorted()",
+        "duration(self.timeout) >= duration('1s') && duration(self.timeout).getMinutes() == 1",
+        "self.limit == '25%' || self.limit == 1",
+        "string(self.count) + '-' + self.mode == '3-Canary'",
+        "double(self.count) * self.share == 1.5",
+        "self.labels.all(k, k.size() <= 63 && self.labels[k].matches('^[a-z]+$')) && 'app' in self.labels",
+        "'%d of %s'.format([self.count, self.mode]) == '3 of Canary'",
+        "self.listeners.map(l, l.name).join(',') == 'a,b'",
+        "self.timeout.endsWith('s') && self.timeout.find('[0-9]+') == '1'",
+        "self.count % 2 == 1 && -self.count < 0 && self.count > 2.5",
+        "sets.contains(['a', 'b'], self.listeners.map(l, l.name))",
+        "math.greatest(1, self.count) == 3",
+    ];
+    for source in rules {
+        let mut spec = spec.clone();
+        spec["x-kubernetes-validations"] = json!([{"rule": source}]);
+        assert_eq!(run(&spec, &value, None), Vec::<String>::new(), "{source}");
+    }
+}
+
+#[test]
+fn transition_rules_are_checked_against_the_same_schema() {
+    let compiled = |rule: Value| {
+        compile(
+            &parse(&json!({"type": "object", "properties": {"n": {"type": "integer"}}, "x-kubernetes-validations": [rule]})).unwrap(),
+            "s",
+        )
+    };
+    assert!(compiled(json!({"rule": "self.n >= oldSelf.n"})).is_ok());
+    assert!(compiled(json!({"rule": "self.n >= oldSelf.m"})).is_err());
+    assert!(compiled(json!({"rule": "oldSelf.orValue(self).n <= self.n", "optionalOldSelf": true})).is_ok());
+    assert!(compiled(json!({"rule": "self.n > 0", "optionalOldSelf": true})).is_err());
+}
+
+#[test]
+fn a_malformed_pattern_in_a_rule_fails_when_it_runs() {
+    let spec =
+        json!({"type": "object", "properties": {"p": {"type": "string"}}, "x-kubernetes-validations": [{"rule": "'x'.matches(self.p)"}]});
+    assert_eq!(run(&spec, &json!({"p": "x"}), None), Vec::<String>::new());
+    let broken = run(&spec, &json!({"p": "("}), None);
+    assert!(
+        broken[0].starts_with("spec: Invalid value: \"object\": ") && broken[0].ends_with("evaluating rule: 'x'.matches(self.p)"),
+        "{broken:?}"
+    );
+}

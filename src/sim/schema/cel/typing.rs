@@ -102,6 +102,8 @@ pub struct Scope<'a> {
     pub schema: &'a Schema,
     /// `self` is a whole resource, of whose metadata only the names are visible.
     pub resource: bool,
+    /// `oldSelf` is an optional value, not simply the old `self`.
+    pub optional_old_self: bool,
 }
 
 /// Checks an expression.
@@ -110,8 +112,9 @@ pub struct Scope<'a> {
 /// The compiler's message, with line and column.
 pub fn check<'a>(source: &str, expression: &Expr, scope: &Scope<'a>) -> Result<Typed<'a>, String> {
     let this = Typed { resource: scope.resource, ..Typed::of(scope.schema) };
-    let mut checker =
-        Checker { source: source.trim(), variables: vec![("self".to_owned(), this), ("oldSelf".to_owned(), Typed::plain(Type::Dyn))] };
+    let old = if scope.optional_old_self { Typed::plain(Type::Dyn) } else { this };
+    let variables = vec![("self".to_owned(), this), ("oldSelf".to_owned(), old)];
+    let mut checker = Checker { source: source.trim(), variables };
     checker.of(expression)
 }
 

@@ -25,53 +25,6 @@ enum Level {
 const UNSUPPORTED: [&str; 9] =
     ["definitions", "dependencies", "patternProperties", "additionalItems", "id", "$ref", "$schema", "deprecated", "discriminator"];
 
-/// Keys that a schema may have at all; the server's decoder knows no others.
-const KNOWN: [&str; 43] = [
-    "$ref",
-    "$schema",
-    "additionalItems",
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "default",
-    "definitions",
-    "dependencies",
-    "description",
-    "enum",
-    "example",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "externalDocs",
-    "format",
-    "id",
-    "items",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "not",
-    "nullable",
-    "oneOf",
-    "pattern",
-    "patternProperties",
-    "properties",
-    "required",
-    "title",
-    "type",
-    "uniqueItems",
-    "x-kubernetes-embedded-resource",
-    "x-kubernetes-int-or-string",
-    "x-kubernetes-list-map-keys",
-    "x-kubernetes-list-type",
-    "x-kubernetes-map-type",
-    "x-kubernetes-preserve-unknown-fields",
-];
-
 /// All errors of a CRD schema placed below `at`.
 pub fn check(openapi: &Value, at: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
@@ -95,8 +48,6 @@ fn node(openapi: &Value, at: &Path<'_>, level: Level, causes: &mut Vec<Cause>) {
     for key in object.keys() {
         if UNSUPPORTED.contains(&key.as_str()) {
             causes.push(forbidden(at.child(Step::Field(key)).bracketed(), format!("{key} is not supported")));
-        } else if !KNOWN.contains(&key.as_str()) && key != "x-kubernetes-validations" {
-            causes.push(invalid(at.child(Step::Field(key)).bracketed(), &object[key], "unknown schema field"));
         }
     }
     types(openapi, at, level, causes);

@@ -86,7 +86,7 @@ fn rgb_color(text: &str) -> bool {
 fn credit_card(text: &str) -> bool {
     let digits: Vec<u32> = text.chars().filter(|c| *c != ' ' && *c != '-').map(|c| c.to_digit(10).unwrap_or(99)).collect();
     let sum: u32 = digits.iter().rev().enumerate().map(|(index, digit)| luhn(index, *digit)).sum();
-    (13..=19).contains(&digits.len()) && digits.iter().all(|digit| *digit < 10) && sum % 10 == 0
+    (13..=19).contains(&digits.len()) && digits.iter().all(|digit| *digit < 10) && sum.is_multiple_of(10)
 }
 
 fn luhn(index: usize, digit: u32) -> u32 {

@@ -182,8 +182,4 @@ fn declaration(rule: &Value, at: &Path<'_>, causes: &mut Vec<Cause>) {
         let known = ["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"];
         causes.push(not_supported(place("reason"), reason, &known));
     }
-    const KEYS: [&str; 6] = ["rule", "message", "messageExpression", "reason", "fieldPath", "optionalOldSelf"];
-    for (key, value) in entries(Some(rule)).filter(|(key, _)| !KEYS.contains(&key.as_str())) {
-        causes.push(invalid(place(key), value, "unknown schema field"));
-    }
 }

@@ -1,0 +1,190 @@
+//! A simulated cluster that lives: the cluster, its actors, and their schedule, in virtual time.
+//!
+//! Takes requests through [`Simulation::cluster`] (call [`Simulation::settle`] after each) and the passing of time
+//! ([`Simulation::advance`]); gives what controllers, scheduler, kubelets and gateways of a cluster would make of it. The
+//! same seed and the same requests at the same times give the same bytes. When nothing changes, nothing is scheduled.
+
+mod hooks;
+mod schedule;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+
+pub use self::schedule::{Reaction, Schedule};
+pub use self::settings::Settings;
+use crate::sim::actors::Actors;
+use crate::sim::cluster::{Change, Cluster, Commit, Identity};
+use crate::sim::service::World;
+
+/// Somebody who wants to see every commit, with the cluster after it.
+pub type CommitObserver = Box<dyn FnMut(&Commit, &Cluster) + Send>;
+
+/// A cluster with its actors.
+pub struct Simulation {
+    /// The cluster itself; requests go to it.
+    pub cluster: Cluster,
+    actors: Option<Actors>,
+    schedule: Schedule,
+    observers: Vec<CommitObserver>,
+}
+
+impl World for Simulation {
+    fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    fn settle(&mut self) {
+        Self::settle(self);
+    }
+
+    fn next_due(&mut self) -> Option<Timestamp> {
+        Self::next_due(self)
+    }
+
+    fn advance(&mut self, to: Timestamp) {
+        Self::advance(self, to);
+    }
+}
+
+impl Simulation {
+    /// A cluster with all actors and the default machines.
+    pub fn new(seed: u64, epoch: Timestamp) -> Self {
+        Self::with(seed, epoch, Settings::default())
+    }
+
+    /// A cluster with all actors, as described.
+    ///
+    /// Machines that the server refuses (a malformed quantity) are left out: check [`Settings`] with
+    /// [`Simulation::add_nodes`] on data from outside.
+    pub fn with(seed: u64, epoch: Timestamp, settings: Settings) -> Self {
+        let mut simulation = Self::bare(seed, epoch, settings.reaction);
+        let mut actors = Actors::default();
+        actors.set_events(settings.events);
+        actors.gateways.set_behaviour(settings.gateway);
+        simulation.actors = Some(actors);
+        simulation.adopt_present_objects();
+        simulation.set_pod_profiles(settings.pod_profiles);
+        for group in &settings.nodes {
+            let created = simulation.add_nodes(group);
+            debug_assert!(created.is_ok(), "{created:?}");
+        }
+        simulation
+    }
+
+    /// A cluster where nothing happens by itself: the API server alone.
+    pub fn without_actors(seed: u64, epoch: Timestamp) -> Self {
+        Self::bare(seed, epoch, Reaction::default())
+    }
+
+    fn bare(seed: u64, epoch: Timestamp, reaction: Reaction) -> Self {
+        let cluster = Cluster::new(seed, epoch);
+        let schedule = Schedule::new(cluster.draws().clone(), epoch, reaction);
+        Self { cluster, actors: None, schedule, observers: Vec::new() }
+    }
+
+    /// Shows the actors what exists already, as if it had just been created.
+    fn adopt_present_objects(&mut self) {
+        self.cluster.take_commits();
+        let resources: Vec<String> = self.cluster.kinds().preferred().map(|resource| resource.storage_key.clone()).collect();
+        for resource in resources {
+            for object in self.cluster.list(&resource, None) {
+                let commit = Commit {
+                    revision: self.cluster.revision(),
+                    at: self.cluster.now(),
+                    resource: resource.clone(),
+                    namespace: crate::sim::actors::object::namespace(&object).to_owned(),
+                    name: crate::sim::actors::object::name(&object).to_owned(),
+                    change: Change::Added,
+                    before: None,
+                    after: Some(object),
+                    who: Identity::default(),
+                    manager: String::new(),
+                    subresource: None,
+                };
+                self.show(&commit);
+            }
+        }
+    }
+
+    fn show(&mut self, commit: &Commit) {
+        let Some(actors) = &mut self.actors else { return };
+        for (number, actor) in actors.all().into_iter().enumerate() {
+            self.schedule.set_actor(class(number));
+            actor.notice(commit, &self.cluster, &mut self.schedule);
+        }
+    }
+
+    /// Hands the commits since the last call to the actors; nothing is written by that.
+    pub fn settle(&mut self) {
+        self.schedule.set_now(self.cluster.now());
+        for commit in self.cluster.take_commits() {
+            for observer in &mut self.observers {
+                observer(&commit, &self.cluster);
+            }
+            self.show(&commit);
+        }
+    }
+
+    /// Shows every commit from now on to `observer`, right after the request or action that made it.
+    pub fn observe(&mut self, observer: CommitObserver) {
+        self.observers.push(observer);
+    }
+
+    /// When something happens next by itself: an actor acts, a watch gets a bookmark, a CRD is established.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        [self.schedule.next_due(), self.cluster.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// No actor has anything left to do, and no CRD is on its way: only requests, and bookmarks of watches, are to come.
+    pub fn is_quiet(&self) -> bool {
+        self.schedule.is_empty() && !self.cluster.has_commits() && self.cluster.next_deadline() == self.cluster.watch_deadlines()
+    }
+
+    /// Lets time pass up to `to` (the past is now): everything that is due happens, in order.
+    pub fn advance(&mut self, to: Timestamp) {
+        self.settle();
+        while let Some(due) = self.next_due().filter(|due| *due <= to) {
+            self.run_instant(due);
+        }
+        self.run_instant(to.max(self.cluster.now()));
+    }
+
+    /// Lets time pass until nothing is left to do or `limit` is reached; gives the time then.
+    pub fn run_until_quiet(&mut self, limit: Timestamp) -> Timestamp {
+        self.settle();
+        while !self.is_quiet() {
+            match self.next_due().filter(|due| *due <= limit) {
+                Some(due) => self.run_instant(due),
+                None => break,
+            }
+        }
+        self.cluster.now()
+    }
+
+    /// Everything that is due at one instant.
+    fn run_instant(&mut self, at: Timestamp) {
+        self.cluster.set_now(at);
+        self.schedule.set_now(at);
+        self.cluster.tick();
+        self.settle();
+        while let Some((number, key)) = self.schedule.pop() {
+            let Some(actors) = &mut self.actors else { return };
+            self.schedule.set_actor(number);
+            if let Some(actor) = actors.all().into_iter().nth(usize::from(number)) {
+                actor.act(&key, &mut self.cluster, &mut self.schedule);
+            }
+            self.settle();
+        }
+    }
+
+    /// The schedule, for reports and tests.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+}
+
+fn class(number: usize) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
+}

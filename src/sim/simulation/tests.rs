@@ -1,0 +1,9 @@
+//! The actors together, in a simulated cluster: what a user of it would see.
+
+mod deletion;
+mod machines;
+mod play;
+mod rollouts;
+mod scale;
+mod services;
+mod workloads;

@@ -1,0 +1,107 @@
+//! I17-I20, I22, I26, I28: status that can be trusted, and writes that are worth it.
+
+use modelward::sim::cluster::{Cluster, Commit};
+use serde_json::Value;
+
+use super::view::DEPLOYMENTS;
+use super::{Watchdog, ours};
+
+fn both<'a>(commit: &'a Commit) -> Option<(&'a Value, &'a Value)> {
+    Some((commit.before.as_deref()?, commit.after.as_deref()?))
+}
+
+fn has_status(commit: &Commit) -> bool {
+    ours(commit) && (commit.resource == DEPLOYMENTS || commit.resource == "models.modelward.dev")
+}
+
+/// I17 observedGeneration never decreases, and Ready=True only for the current generation.
+pub fn generation_never_goes_back(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let (before, after) = both(commit).filter(|_| has_status(commit))?;
+    let observed = |object: &Value| object.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
+    if observed(after) < observed(before) {
+        return Some(format!("observedGeneration goes from {} to {}", observed(before), observed(after)));
+    }
+    let generation = after["metadata"]["generation"].as_i64().unwrap_or(0);
+    let conditions = after.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    (ready && observed(after) != generation).then(|| "Ready for another generation".to_owned())
+}
+
+/// Phases that may follow one another. What is not listed must not happen.
+const PHASES: [(&str, &[&str]); 10] = [
+    ("", &["Pending", "Deploying", "Active", "Progressing", "Holding", "RollingBack", "RolledBack", "Degraded", "Scaling"]),
+    ("Pending", &["Deploying", "Active", "Degraded", "Progressing"]),
+    ("Deploying", &["Active", "Degraded", "Progressing", "Pending", "Holding", "Scaling"]),
+    ("Active", &["Progressing", "Scaling", "Degraded", "Holding", "Deploying", "Pending"]),
+    ("Scaling", &["Active", "Progressing", "Degraded", "Holding", "RolledBack"]),
+    ("Progressing", &["Holding", "Active", "RollingBack", "Degraded", "Scaling", "RolledBack"]),
+    ("Holding", &["Progressing", "RollingBack", "Active", "Degraded", "Scaling"]),
+    ("RollingBack", &["RolledBack", "Progressing", "Active", "Degraded", "Scaling"]),
+    ("RolledBack", &["Progressing", "Active", "Degraded", "Scaling", "Holding"]),
+    ("Degraded", &["Active", "Progressing", "Scaling", "RollingBack", "RolledBack", "Deploying", "Holding", "Pending"]),
+];
+
+/// I18 phase moves only along the declared graph.
+pub fn phases_follow_the_graph(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let (before, after) = both(commit).filter(|_| ours(commit) && commit.resource == DEPLOYMENTS)?;
+    let phase = |object: &Value| object.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (from, to) = (phase(before), phase(after));
+    let allowed = PHASES.iter().find(|(phase, _)| *phase == from).is_some_and(|(_, next)| next.contains(&to.as_str()));
+    (from != to && !allowed).then(|| format!("phase goes from {from:?} to {to:?}"))
+}
+
+/// I19 lastTransitionTime changes when the status of a condition flips, and only then.
+pub fn transition_times_tell_the_truth(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let (before, after) = both(commit).filter(|_| has_status(commit))?;
+    let list = |object: &Value| object.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let old = list(before);
+    list(after).iter().find_map(|new| {
+        let old = old.iter().find(|old| old["type"] == new["type"])?;
+        let flipped = old["status"] != new["status"];
+        let moved = old["lastTransitionTime"] != new["lastTransitionTime"];
+        (moved && !flipped).then(|| format!("{} was touched without a flip", new["type"]))
+    })
+}
+
+/// I20 counters in status never decrease.
+pub fn decisions_count_up(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let (before, after) = both(commit).filter(|_| ours(commit) && commit.resource == DEPLOYMENTS)?;
+    let number = |object: &Value| object.pointer("/status/decision/number").and_then(Value::as_i64);
+    let (was, is) = (number(before)?, number(after)?);
+    (is < was).then(|| format!("decision {was} is followed by {is}"))
+}
+
+/// I22 no write whose content equals the stored object.
+pub fn writes_change_something(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let (before, after) = both(commit).filter(|_| ours(commit))?;
+    let content = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+            metadata.remove("resourceVersion");
+            metadata.remove("generation");
+        }
+        object
+    };
+    (content(before) == content(after)).then(|| "nothing changes but bookkeeping".to_owned())
+}
+
+/// I26 at most 10 writes to an object in any 10 s.
+pub fn write_rate_is_bounded(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    if !ours(commit) {
+        return None;
+    }
+    let key = (commit.resource.clone(), commit.namespace.clone(), commit.name.clone());
+    let times = watchdog.writes.entry(key).or_default();
+    times.push(commit.at);
+    times.retain(|at| commit.at.duration_since(*at).as_secs_f64() < 10.0);
+    (times.len() > 10).then(|| format!("{} writes within 10 s", times.len()))
+}
+
+/// I28 status below 64 KiB, histories bounded.
+pub fn status_is_bounded(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let after = commit.after.as_deref().filter(|_| has_status(commit))?;
+    let bytes = after["status"].to_string().len();
+    let entries = after.pointer("/status/history").and_then(Value::as_array).map_or(0, Vec::len);
+    (bytes > 64 * 1024 || entries > 20).then(|| format!("{bytes} bytes, {entries} entries of history"))
+}

@@ -1,0 +1,23 @@
+//! Scenarios: the whole operator against a whole cluster. Each body runs in the simulated cluster, and on a real control
+//! plane when `MODELWARD_TEST_KUBECONFIG` names one.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod arena;
+mod canary;
+mod fixtures;
+mod gateway;
+mod invariants;
+mod pace;
+mod real;
+mod simulated;
+
+use arena::Arena;
+
+/// Plays a scenario on the arms that there are.
+fn play(name: &str, body: impl AsyncFn(&Arena)) {
+    simulated::play(name, &body);
+    if let Some(path) = real::kubeconfig() {
+        real::play(&path, name, &body);
+    }
+}
