@@ -14,6 +14,7 @@ pub mod discovery;
 pub mod draw;
 pub mod gateway_api;
 pub mod kinds;
+pub mod listener;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;
