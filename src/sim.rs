@@ -26,3 +26,4 @@ pub mod simulation;
 pub mod store;
 pub mod table;
 pub mod verbs;
+pub mod world;
