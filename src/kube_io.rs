@@ -16,6 +16,8 @@ mod request;
 pub mod writer;
 
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::{

@@ -79,18 +79,21 @@ impl Target {
     }
 }
 
+type GroupKind = (String, String);
+type Observers = Vec<Arc<dyn WriteObserver>>;
+
 /// See [`crate::kube_io`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
-    observers: Arc<BTreeMap<(String, String), Vec<Arc<dyn WriteObserver>>>>,
+    observers: Arc<BTreeMap<GroupKind, Observers>>,
 }
 
 impl Writer {
     /// A writer that tells `observers` what its writes brought about.
     #[must_use]
     pub fn new(client: Client, observers: impl IntoIterator<Item = Arc<dyn WriteObserver>>) -> Self {
-        let mut by_kind = BTreeMap::<_, Vec<_>>::new();
+        let mut by_kind = BTreeMap::<GroupKind, Observers>::new();
         for observer in observers {
             let resource = observer.observed();
             let kind = (resource.group.clone(), resource.kind.clone());

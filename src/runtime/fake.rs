@@ -262,11 +262,12 @@ impl State {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let key = (place.collection.clone(), place.namespace.clone(), name);
         self.revision += 1;
-        let kind = if self.objects.contains_key(&key) { "MODIFIED" } else { "ADDED" };
-        if kind == "ADDED" {
+        let live = self.objects.get(&key).map(|live| live["metadata"]["uid"].clone());
+        let kind = if live.is_some() { "MODIFIED" } else { "ADDED" };
+        object["metadata"]["uid"] = live.unwrap_or_else(|| {
             self.uids += 1;
-            object["metadata"]["uid"] = json!(format!("uid-{}", self.uids));
-        }
+            json!(format!("uid-{}", self.uids))
+        });
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         self.objects.insert(key, object.clone());
         self.send(&place.collection, kind, &object);

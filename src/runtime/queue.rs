@@ -43,7 +43,8 @@ pub struct Limits {
     /// After a failure, a change of the object brings its next pass forward to no earlier than the backoff or this,
     /// whichever is shorter.
     pub change_after_failure_max: Duration,
-    /// Delay when what was decided on had changed meanwhile ([`Verdict::Again`]).
+    /// Delay when what was decided on had changed meanwhile ([`Verdict::Again`]) and no change is delivered earlier; also
+    /// when a pass asks for a time that has passed.
     pub again: Duration,
     /// How many times in a row [`Verdict::Again`] is believed before it counts as a failure.
     pub again_max: u32,
@@ -83,7 +84,7 @@ impl Default for Limits {
 pub enum Verdict {
     /// Nothing to do until something changes.
     Done,
-    /// Nothing to do until something changes or this time comes.
+    /// Nothing to do until something changes or this time comes; one that has passed means soon.
     DoneUntil(Timestamp),
     /// What was decided on had changed: look again soon.
     Again,
@@ -258,7 +259,8 @@ impl Queue {
             }
             Verdict::DoneUntil(due) => {
                 self.troubles.remove(key);
-                Some(due.max(now))
+                // A time that has passed means soon, not a loop that never lets time pass (R22).
+                Some(if due > now { due } else { after(now, self.limits.again) })
             }
             Verdict::Again => {
                 let trouble = self.troubles.entry(key.clone()).or_default();
@@ -266,9 +268,9 @@ impl Queue {
                 if trouble.agains > self.limits.again_max {
                     return Some(self.fail(key, None, now));
                 }
-                let due = after(now, self.limits.again);
-                trouble.not_before = Some(due);
-                Some(due)
+                // A change that arrives first is the one that was missed: from then on the race is open again (R11).
+                trouble.not_before = None;
+                Some(after(now, self.limits.again))
             }
             Verdict::Failed { after } => Some(self.fail(key, after, now)),
         }

@@ -193,6 +193,8 @@ pub struct Resource {
     pub conversion: Conversion,
     /// `group/version`, kept for borrowing.
     pub(in crate::sim) request_api_version: String,
+    /// `plural.group`, kept for borrowing.
+    pub(in crate::sim) request_key: String,
     /// All apiVersions of a custom resource; none for built-ins.
     pub(in crate::sim) api_versions: Vec<String>,
     /// Compiled rules of a custom resource.

@@ -25,7 +25,6 @@ use self::driver::Clock;
 use self::inbox::Inbox;
 use crate::sim::cluster::{Cluster, Identity, WatchId};
 use crate::sim::routes::{ApiRequest, Front, OpenSink, Served};
-use crate::sim::simulation::Simulation;
 
 /// Time from the sending of a request to its answer.
 pub const LATENCY: Duration = Duration::from_millis(1);
@@ -63,25 +62,6 @@ impl World for Cluster {
         }
         self.set_now(to);
         self.tick();
-    }
-}
-
-/// A cluster with its controllers, nodes and gateways.
-impl World for Simulation {
-    fn cluster(&mut self) -> &mut Cluster {
-        &mut self.cluster
-    }
-
-    fn settle(&mut self) {
-        Simulation::settle(self);
-    }
-
-    fn next_due(&mut self) -> Option<Timestamp> {
-        Simulation::next_due(self)
-    }
-
-    fn advance(&mut self, to: Timestamp) {
-        Simulation::advance(self, to);
     }
 }
 

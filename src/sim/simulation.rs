@@ -16,6 +16,10 @@ pub use self::schedule::{Reaction, Schedule};
 pub use self::settings::Settings;
 use crate::sim::actors::Actors;
 use crate::sim::cluster::{Change, Cluster, Commit, Identity};
+use crate::sim::service::World;
+
+/// Somebody who wants to see every commit, with the cluster after it.
+pub type CommitObserver = Box<dyn FnMut(&Commit, &Cluster) + Send>;
 
 /// A cluster with its actors.
 pub struct Simulation {
@@ -23,6 +27,25 @@ pub struct Simulation {
     pub cluster: Cluster,
     actors: Option<Actors>,
     schedule: Schedule,
+    observers: Vec<CommitObserver>,
+}
+
+impl World for Simulation {
+    fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    fn settle(&mut self) {
+        Self::settle(self);
+    }
+
+    fn next_due(&mut self) -> Option<Timestamp> {
+        Self::next_due(self)
+    }
+
+    fn advance(&mut self, to: Timestamp) {
+        Self::advance(self, to);
+    }
 }
 
 impl Simulation {
@@ -58,7 +81,7 @@ impl Simulation {
     fn bare(seed: u64, epoch: Timestamp, reaction: Reaction) -> Self {
         let cluster = Cluster::new(seed, epoch);
         let schedule = Schedule::new(cluster.draws().clone(), epoch, reaction);
-        Self { cluster, actors: None, schedule }
+        Self { cluster, actors: None, schedule, observers: Vec::new() }
     }
 
     /// Shows the actors what exists already, as if it had just been created.
@@ -97,8 +120,16 @@ impl Simulation {
     pub fn settle(&mut self) {
         self.schedule.set_now(self.cluster.now());
         for commit in self.cluster.take_commits() {
+            for observer in &mut self.observers {
+                observer(&commit, &self.cluster);
+            }
             self.show(&commit);
         }
+    }
+
+    /// Shows every commit from now on to `observer`, right after the request or action that made it.
+    pub fn observe(&mut self, observer: CommitObserver) {
+        self.observers.push(observer);
     }
 
     /// When something happens next by itself: an actor acts, a watch gets a bookmark, a CRD is established.

@@ -18,10 +18,12 @@ use std::{
 use super::{Change, Entry, Revision};
 use crate::runtime::key::ObjectKey;
 
+type ByName<R> = BTreeMap<Arc<str>, Arc<Entry<R>>>;
+
 /// The entries of one kind.
 #[derive(Debug)]
 pub(super) struct Store<R> {
-    namespaces: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Entry<R>>>>,
+    namespaces: BTreeMap<Arc<str>, ByName<R>>,
     index: BTreeMap<Arc<str>, BTreeSet<ObjectKey>>,
     tombstones: BTreeMap<ObjectKey, Tombstone>,
     watched: Option<Revision>,

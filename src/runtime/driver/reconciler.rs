@@ -21,7 +21,7 @@ pub trait Reconciler: Send + Sync + 'static {
 pub enum Next {
     /// Nothing until something changes.
     AwaitChange,
-    /// A pass at this time at the latest. A time that has passed means at once.
+    /// A pass at this time at the latest. A time that has passed means soon (200 ms).
     At(Timestamp),
 }
 

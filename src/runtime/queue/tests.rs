@@ -164,6 +164,26 @@ fn looking_again_is_soon_and_becomes_a_failure_when_it_never_ends() {
 }
 
 #[test]
+fn a_change_cuts_looking_again_short_for_it_is_what_was_missed() {
+    let mut queue = queue(1, 1);
+    let x = key("a", "x");
+    queue.add(x.clone(), at(0));
+    queue.pop(at(0)).unwrap();
+    queue.finish(&x, Verdict::Again, true, at(0));
+    queue.add(x.clone(), at(3));
+    assert_eq!(queue.pop(at(3)), Some(x));
+}
+
+#[test]
+fn a_time_that_has_passed_is_soon_and_no_loop() {
+    let mut queue = queue(1, 1);
+    let x = key("a", "x");
+    queue.add(x.clone(), at(1000));
+    queue.pop(at(1000)).unwrap();
+    assert_eq!(queue.finish(&x, Verdict::DoneUntil(at(900)), false, at(1000)), Some(at(1200)));
+}
+
+#[test]
 fn the_eleventh_writing_pass_waits_until_the_first_is_ten_seconds_old() {
     let mut queue = queue(1, 1);
     let x = key("a", "x");

@@ -179,6 +179,7 @@ fn resource_of(row: &Row) -> Resource {
         storage_api_version: if events_view { "v1".to_owned() } else { id.api_version() },
         conversion: if events_view { Conversion::Events } else { Conversion::None },
         request_api_version: id.api_version(),
+        request_key: id.key(),
         definition_spec: None,
         api_versions: Vec::new(),
         rules: None,

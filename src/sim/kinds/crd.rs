@@ -24,23 +24,6 @@ pub fn group_and_plural(definition: &Value) -> (String, String) {
     (text(&spec["group"]), text(&spec["names"]["plural"]))
 }
 
-/// Names and conversion that a definition leaves out.
-pub fn apply_defaults(definition: &mut Value) {
-    let Some(spec) = definition.get_mut("spec").filter(|spec| spec.is_object()) else { return };
-    let kind = spec["names"]["kind"].as_str().unwrap_or_default().to_owned();
-    if spec["names"].is_object() && !kind.is_empty() {
-        if spec["names"]["singular"].as_str().is_none_or(str::is_empty) {
-            spec["names"]["singular"] = json!(kind.to_lowercase());
-        }
-        if spec["names"]["listKind"].as_str().is_none_or(str::is_empty) {
-            spec["names"]["listKind"] = json!(format!("{kind}List"));
-        }
-    }
-    if spec["conversion"].is_null() {
-        spec["conversion"] = json!({ "strategy": "None" });
-    }
-}
-
 /// Status of a new definition.
 pub fn first_status(definition: &Value) -> Value {
     json!({

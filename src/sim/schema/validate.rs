@@ -51,6 +51,13 @@ pub fn equal(schema: &Schema, left: &Value, right: &Value) -> bool {
     lists::equal(schema, left, right)
 }
 
+/// The fields of `metadata` that a schema may restrict; the server looks at all others by itself.
+const NAMES: [&str; 2] = ["name", "generateName"];
+
+fn is_metadata(schema: &Schema) -> bool {
+    schema.type_name == "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+}
+
 /// One validation under way.
 struct Run<'a> {
     at: &'a str,
@@ -138,7 +145,8 @@ impl Run<'_> {
         if let Some(max) = limits.max_properties.filter(|max| fields.len() as u64 > *max) {
             self.causes.push(too_many(self.field(path), fields.len(), max));
         }
-        for (name, value) in fields {
+        let metadata = is_metadata(schema);
+        for (name, value) in fields.iter().filter(|(name, _)| !metadata || NAMES.contains(&name.as_str())) {
             let old = old.and_then(|old| old.get(name));
             if let Some(field) = schema.properties.get(name) {
                 self.value(field, value, old, &path.child(Step::Field(name)));

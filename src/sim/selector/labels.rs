@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::lexer::{Context, TokenKind, Tokens};
 use crate::sim::api_error::ApiError;
-use crate::sim::verbs::names;
+use crate::sim::builtin::names;
 
 /// How a requirement compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ fn requirement(tokens: &mut Tokens) -> Result<Requirement, String> {
         return Err(format!("found '{}', expected: identifier", token.text));
     }
     let key = token.text;
-    if let Some(problem) = names::qualified_name_problems(&key).into_iter().next() {
+    if let Some(problem) = names::qualified(&key).into_iter().next() {
         return Err(format!("<nil>: Invalid value: {key:?}: {problem}"));
     }
     if negated {
@@ -195,7 +195,7 @@ fn check_values(key: &str, operator: Operator, values: &BTreeSet<String>) -> Res
         }
     }
     for (at, value) in values.iter().enumerate() {
-        if let Some(problem) = names::label_value_problems(value).into_iter().next() {
+        if let Some(problem) = names::label_value(value).into_iter().next() {
             return Err(format!("values[{at}][{key}]: Invalid value: {value:?}: {problem}"));
         }
     }

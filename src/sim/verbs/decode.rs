@@ -52,9 +52,6 @@ pub(in crate::sim) fn prune_and_default(resource: &Resource, object: &mut Value)
 fn add_defaults(resource: &Resource, object: &mut Value) {
     meta::normalise(object);
     engines::defaults(resource, object);
-    if resource.storage_key == "customresourcedefinitions.apiextensions.k8s.io" {
-        crate::sim::kinds::crd::apply_defaults(object);
-    }
 }
 
 fn cannot_be_handled(resource: &Resource, why: &str) -> ApiError {

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::Asked;
 use crate::sim::api_error::{ApiError, Cause};
 use crate::sim::apply::{self, FieldPath, Writer};
+use crate::sim::builtin;
 use crate::sim::kinds::Resource;
 use crate::sim::patch;
-use crate::sim::schema::{Schema, builtin, cel, decode, default, prune, structural};
+use crate::sim::schema::{self, Schema, cel, decode, default, prune, structural};
 
 /// Server-side apply of `applied` over `live`.
 pub(in crate::sim) fn apply(
@@ -96,7 +97,7 @@ pub(in crate::sim) fn apply_scale(
 }
 
 fn scale_schema() -> Arc<Schema> {
-    builtin::schema("autoscaling", "v1", "Scale")
+    schema::builtin::schema("autoscaling", "v1", "Scale")
 }
 
 fn scale_writer<'a>(asked: &'a Asked<'_>, now: Timestamp) -> Writer<'a> {
@@ -146,7 +147,14 @@ pub(in crate::sim) fn drop_nulls(resource: &Resource, object: &mut Value) {
 pub(in crate::sim) fn defaults(resource: &Resource, object: &mut Value) {
     if resource.custom {
         default::apply_defaults(resource.schema(), object);
+    } else {
+        builtin::defaults::apply(&resource.request_key, object);
     }
+}
+
+/// What the server adds to a new built-in object once its uid is known.
+pub(in crate::sim) fn prepare_for_create(resource: &Resource, object: &mut Value) {
+    builtin::defaults::prepare_for_create(&resource.request_key, object);
 }
 
 /// What is wrong with the content of an object, apart from its metadata; `status`: it came through `/status`.
@@ -154,7 +162,9 @@ pub(in crate::sim) fn problems(resource: &Resource, object: &Value, old: Option<
     match &resource.rules {
         Some(rules) if status => cel::check_status(resource.schema(), rules, object, old),
         Some(rules) => cel::check(resource.schema(), rules, object, old),
-        None => Vec::new(),
+        // The server's own rules are about the main door.
+        None if status => Vec::new(),
+        None => builtin::validation::validate(&resource.request_key, object, old),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{meta, names};
 use crate::sim::api_error::Cause;
+use crate::sim::builtin::names as builtin_names;
 use crate::sim::kinds::Resource;
 
 /// Bytes that annotation keys and values may take together.
@@ -87,9 +88,9 @@ fn label_causes(labels: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     for (key, value) in labels.as_object().into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
-        let of_key = names::qualified_name_problems(key);
+        let of_key = builtin_names::qualified(key);
         causes.extend(of_key.iter().map(|problem| invalid("metadata.labels", &quoted(key), problem)));
-        let of_value = names::label_value_problems(value);
+        let of_value = builtin_names::label_value(value);
         causes.extend(of_value.iter().map(|problem| invalid("metadata.labels", &quoted(value), problem)));
     }
     causes
@@ -101,7 +102,7 @@ fn annotation_causes(annotations: &Value) -> Vec<Cause> {
     for (key, value) in annotations.as_object().into_iter().flatten() {
         bytes += key.len() + value.as_str().map_or(0, str::len);
         // Annotation keys may have capitals in them; only their shape is checked.
-        let problems = names::qualified_name_problems(&key.to_lowercase());
+        let problems = builtin_names::qualified(&key.to_lowercase());
         causes.extend(problems.iter().map(|problem| invalid("metadata.annotations", &quoted(key), problem)));
     }
     if bytes > ANNOTATION_BYTES_MAX {
@@ -152,7 +153,7 @@ fn finalizer_causes(resource: &Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     for (at, name) in finalizers.iter().enumerate() {
         let field = format!("metadata.finalizers[{at}]");
-        let problems = names::qualified_name_problems(name);
+        let problems = builtin_names::qualified(name);
         causes.extend(problems.iter().map(|problem| invalid(field.clone(), &quoted(name), problem)));
         if !resource.custom && !name.contains('/') && !STANDARD_FINALIZERS.contains(name) {
             causes.push(invalid(field, &quoted(name), "name is neither a standard finalizer name nor is it fully qualified"));

@@ -2,28 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, meta};
+use super::{Asked, engines, meta};
 use crate::sim::kinds::{GenerationPolicy, Resource};
 
-/// Status fields that hold a value from the start.
+/// The status of a new object: what the server's type holds by value.
 fn first_status(resource: &Resource, object: &Value) -> Value {
-    match resource.storage_key.as_str() {
-        "pods" => json!({ "phase": "Pending", "qosClass": qos_class(object) }),
-        "namespaces" => json!({ "phase": "Active" }),
-        "services" => json!({ "loadBalancer": {} }),
-        "ingresses.networking.k8s.io" => json!({ "loadBalancer": {} }),
-        "persistentvolumes" | "persistentvolumeclaims" => json!({ "phase": "Pending" }),
-        "replicationcontrollers" | "replicasets.apps" | "statefulsets.apps" => json!({ "replicas": 0 }),
-        "daemonsets.apps" => {
-            json!({ "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0 })
-        }
-        "horizontalpodautoscalers.autoscaling" => json!({ "currentMetrics": null, "desiredReplicas": 0 }),
-        "poddisruptionbudgets.policy" => {
-            json!({ "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0 })
-        }
-        "customresourcedefinitions.apiextensions.k8s.io" => crate::sim::kinds::crd::first_status(object),
-        _ => json!({}),
+    if resource.storage_key == "customresourcedefinitions.apiextensions.k8s.io" {
+        return crate::sim::kinds::crd::first_status(object);
     }
+    resource.empty().and_then(|empty| empty.get("status")).cloned().unwrap_or_else(|| json!({}))
 }
 
 /// Prepares a new object.
@@ -43,19 +30,7 @@ pub(in crate::sim) fn on_create(resource: &Resource, object: &mut Value) {
     } else if resource.strategy.status_reset {
         object["status"] = first_status(resource, object);
     }
-    if resource.storage_key == "namespaces" {
-        let name = meta::text(object, "name").to_owned();
-        object["spec"] = json!({ "finalizers": finalizers_with_kubernetes(&object["spec"]) });
-        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
-    }
-}
-
-fn finalizers_with_kubernetes(spec: &Value) -> Vec<Value> {
-    let mut finalizers = spec["finalizers"].as_array().cloned().unwrap_or_default();
-    if !finalizers.contains(&json!("kubernetes")) {
-        finalizers.push(json!("kubernetes"));
-    }
-    finalizers
+    engines::prepare_for_create(resource, object);
 }
 
 /// Prepares a changed object: `new` keeps only what may be written through this door, the rest is as in `old`.
@@ -198,32 +173,5 @@ fn remove(object: &mut Value, field: &str) {
 fn ensure_field(object: &mut Value, field: &str, value: Value) {
     if object[field].is_null() {
         object[field] = value;
-    }
-}
-
-/// The quality of service class of a pod by its requests and limits of CPU and memory.
-fn qos_class(pod: &Value) -> &'static str {
-    let containers = || ["initContainers", "containers"].into_iter().flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
-    let named = |container: &Value, list: &str| {
-        ["cpu", "memory"].into_iter().filter(|name| is_positive(&container["resources"][list][*name])).count()
-    };
-    if containers().all(|container| named(container, "requests") + named(container, "limits") == 0) {
-        return "BestEffort";
-    }
-    let guaranteed = containers().all(|container| {
-        let resources = &container["resources"];
-        named(container, "limits") == 2
-            && ["cpu", "memory"]
-                .iter()
-                .all(|name| resources["requests"][*name].is_null() || resources["requests"][*name] == resources["limits"][*name])
-    });
-    if guaranteed { "Guaranteed" } else { "Burstable" }
-}
-
-fn is_positive(quantity: &Value) -> bool {
-    match quantity {
-        Value::String(text) => text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)),
-        Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
-        _ => false,
     }
 }

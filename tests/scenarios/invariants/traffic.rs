@@ -54,7 +54,8 @@ pub fn weight_only_to_ready_pods(watchdog: &mut Watchdog, commit: &Commit, clust
 fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
     let deployment = split_of(commit).filter(|_| ours(commit))?;
     let ready = view::ready(cluster, &commit.namespace, deployment);
-    let weights = |object: &Value| if commit.resource == ROUTES { view::route_weights(object) } else { view::service_weights(object, &ready) };
+    let weights =
+        |object: &Value| if commit.resource == ROUTES { view::route_weights(object) } else { view::service_weights(object, &ready) };
     let before = weights(commit.before.as_deref()?);
     let after = weights(commit.after.as_deref()?);
     // A Service beside a route carries no split of its own.
@@ -137,7 +138,10 @@ pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit,
     let spec = spec(cluster, &commit.namespace, deployment)?;
     let key = (commit.namespace.clone(), revision.clone());
     // What never had a ready pod has no request to finish, and a change of the wanted number is free.
-    let free = watchdog.resized.get(&(commit.namespace.clone(), deployment.to_owned())).is_some_and(|at| commit.at.duration_since(*at).as_secs() < 5);
+    let free = watchdog
+        .resized
+        .get(&(commit.namespace.clone(), deployment.to_owned()))
+        .is_some_and(|at| commit.at.duration_since(*at).as_secs() < 5);
     if !watchdog.worked.contains(&key) || (free && after > 0) {
         return None;
     }
@@ -166,7 +170,8 @@ pub fn stable_gives_way_last(_: &mut Watchdog, commit: &Commit, cluster: &Cluste
     let others: i32 = others.map(|(_, ready)| ready).sum();
     let serves = ready.get(&revision).copied().unwrap_or(0) > 0;
     let all = spec.surge >= spec.replicas && weights.get(&revision).copied().unwrap_or(0) > 0;
-    (serves && (all || after + others < spec.replicas)).then(|| format!("stable shrinks to {after}; others have {others} ready pods with traffic"))
+    (serves && (all || after + others < spec.replicas))
+        .then(|| format!("stable shrinks to {after}; others have {others} ready pods with traffic"))
 }
 
 /// What later checks need to know of this commit.

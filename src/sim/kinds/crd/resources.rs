@@ -54,6 +54,7 @@ fn resource_of(definition: &Value, version: &Value, storage: &str, spec: &Arc<Va
         storage_api_version,
         conversion: Conversion::None,
         request_api_version: id.api_version(),
+        request_key: id.key(),
         definition_spec: Some(Arc::clone(spec)),
         api_versions: super::versions(definition).map(|version| format!("{}/{}", id.group, text(&version["name"]))).collect(),
         rules: Some(rules),

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::conditions;
 use crate::sim::api_error::Cause;
-use crate::sim::verbs::{engines, names};
+use crate::sim::builtin::names;
+use crate::sim::verbs::engines;
 
 /// What is wrong with a definition; `old` is the one before an update.
 pub fn problems(definition: &Value, old: Option<&Value>) -> Vec<Cause> {
@@ -45,8 +46,8 @@ fn names_problems(definition: &Value) -> Vec<Cause> {
     }
     match text(&spec["group"]) {
         "" => causes.push(required("spec.group", "")),
-        group if !names::subdomain_problems(group).is_empty() => {
-            causes.extend(names::subdomain_problems(group).iter().map(|problem| invalid("spec.group", &spec["group"], problem)));
+        group if !names::dns_subdomain(group).is_empty() => {
+            causes.extend(names::dns_subdomain(group).iter().map(|problem| invalid("spec.group", &spec["group"], problem)));
         }
         group if !group.contains('.') => causes.push(invalid("spec.group", &spec["group"], "should be a domain with at least one dot")),
         _ => {}
@@ -69,7 +70,7 @@ fn names_problems(definition: &Value) -> Vec<Cause> {
         }
         // Kinds are in camel case; only their letters are checked.
         let checked = if lower { name.to_owned() } else { name.to_lowercase() };
-        let found = names::label_1035_problems(&checked);
+        let found = names::dns_1035_label(&checked);
         causes.extend(found.iter().map(|problem| invalid(path.clone(), &names[field], problem)));
     }
     if !text(&names["kind"]).is_empty() && names["kind"] == names["listKind"] {
@@ -85,7 +86,7 @@ fn version_problems(definition: &Value) -> Vec<Cause> {
     for (at, version) in super::versions(definition).enumerate() {
         let path = format!("spec.versions[{at}]");
         let name = text(&version["name"]);
-        let found = names::label_1035_problems(name);
+        let found = names::dns_1035_label(name);
         causes.extend(found.iter().map(|problem| invalid(format!("{path}.name"), &version["name"], problem)));
         if !seen.insert(name.to_owned()) {
             let message = format!("Invalid value: {name:?}: must contain unique version names");

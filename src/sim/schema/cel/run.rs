@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use kube_cel::KubeCelExt;
+use kube_cel::cel::extractors::This;
 use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::{Context, ExecutionError, Program, Value as Cel};
 use serde_json::{Value, json};
@@ -13,10 +14,19 @@ use crate::sim::api_error::Cause;
 use crate::sim::schema::path::{Path, Step};
 use crate::sim::schema::text::{duplicate, forbidden, invalid, required};
 use crate::sim::schema::validate::lists;
-use crate::sim::schema::{Kind, Schema};
+use crate::sim::schema::{Kind, Schema, pattern};
 
 /// All functions of the server's libraries; registering them takes longer than running a rule.
-static LIBRARY: LazyLock<Context<'static>> = LazyLock::new(|| Context::default().with_all());
+static LIBRARY: LazyLock<Context<'static>> = LazyLock::new(|| {
+    let mut library = Context::default().with_all();
+    library.add_function("matches", matches);
+    library
+});
+
+/// As the evaluator's own, with answers remembered: it would build the automaton anew for every item.
+fn matches(This(text): This<Arc<String>>, wanted: Arc<String>) -> Result<bool, ExecutionError> {
+    pattern::matches(&wanted, &text).map_err(|why| ExecutionError::function_error("matches", why))
+}
 
 /// Runs a tree of rules; causes in the order of the walk: a node before its children, children by name.
 pub fn tree(node: &Node, schema: &Schema, value: &Value, old: Option<&Value>, at: &str) -> Vec<Cause> {

@@ -289,3 +289,15 @@ fn transition_rules_are_checked_against_the_same_schema() {
     assert!(compiled(json!({"rule": "oldSelf.orValue(self).n <= self.n", "optionalOldSelf": true})).is_ok());
     assert!(compiled(json!({"rule": "self.n > 0", "optionalOldSelf": true})).is_err());
 }
+
+#[test]
+fn a_malformed_pattern_in_a_rule_fails_when_it_runs() {
+    let spec =
+        json!({"type": "object", "properties": {"p": {"type": "string"}}, "x-kubernetes-validations": [{"rule": "'x'.matches(self.p)"}]});
+    assert_eq!(run(&spec, &json!({"p": "x"}), None), Vec::<String>::new());
+    let broken = run(&spec, &json!({"p": "("}), None);
+    assert!(
+        broken[0].starts_with("spec: Invalid value: \"object\": ") && broken[0].ends_with("evaluating rule: 'x'.matches(self.p)"),
+        "{broken:?}"
+    );
+}

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 use super::*;
@@ -8,10 +10,9 @@ fn causes(properties: &Value) -> Vec<(String, String)> {
     causes.into_iter().map(|cause| (cause.field, cause.message)).collect()
 }
 
-#[test]
-fn schemas_that_are_not_structural_are_refused_with_the_words_of_the_server() {
-    const AT: &str = "spec.validation.openAPIV3Schema.properties[spec]";
-    let table = [
+/// What is wrong, where, and how the server says it.
+static REFUSED: LazyLock<Vec<(Value, &str, &str)>> = LazyLock::new(|| {
+    vec![
         (json!({}), ".type", "Required value: must not be empty for specified object fields"),
         (json!({"type": "array"}), ".items", "Required value: must be specified"),
         (json!({"type": "array", "items": {}}), ".items.type", "Required value: must not be empty for specified array items"),
@@ -95,10 +96,15 @@ fn schemas_that_are_not_structural_are_refused_with_the_words_of_the_server() {
             ".x-kubernetes-validations[0].message",
             "Required value: message must be specified if rule contains line breaks",
         ),
-    ];
-    for (schema, field, message) in table {
-        let found = causes(&schema);
-        assert!(found.contains(&(format!("{AT}{field}"), message.to_owned())), "{schema}: {found:?}");
+    ]
+});
+
+#[test]
+fn schemas_that_are_not_structural_are_refused_with_the_words_of_the_server() {
+    const AT: &str = "spec.validation.openAPIV3Schema.properties[spec]";
+    for (schema, field, message) in REFUSED.iter() {
+        let found = causes(schema);
+        assert!(found.contains(&(format!("{AT}{field}"), (*message).to_owned())), "{schema}: {found:?}");
     }
 }
 

@@ -30,6 +30,8 @@ fn walk(schema: &Schema, value: &Value, path: &Path<'_>, causes: &mut Vec<Cause>
                 }
             }
         }
+        // The server looks after owners and finalizers by itself.
+        Value::Object(_) if super::is_metadata(schema) => {}
         Value::Object(fields) => {
             for (name, field) in fields {
                 if let Some(field_schema) = schema.properties.get(name) {

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 use super::*;
@@ -14,10 +16,13 @@ fn causes(spec: &Value, value: &Value, old: Option<&Value>) -> Vec<(&'static str
     causes.into_iter().map(|cause| (cause.reason, cause.field, cause.message)).collect()
 }
 
-#[test]
-fn every_limit_has_the_text_of_the_server() {
+/// Schema, value, and of the cause reason, field and message.
+type Wrong = (Value, Value, &'static str, &'static str, &'static str);
+
+/// What is wrong, where, and how the server says it.
+static LIMITS: LazyLock<Vec<Wrong>> = LazyLock::new(|| {
     let field = |name: &str, schema: Value| json!({"type": "object", "properties": {name: schema}});
-    let table = [
+    vec![
         (
             field("int", json!({"type": "integer"})),
             json!({"int": "x"}),
@@ -182,9 +187,13 @@ fn every_limit_has_the_text_of_the_server() {
             "<nil>",
             "Invalid value: \"\": \"spec.x\" must validate one and only one schema (oneOf). Found 2 valid alternatives",
         ),
-    ];
-    for (schema, value, reason, place, message) in table {
-        assert_eq!(causes(&schema, &value, None), [(reason, place.to_owned(), message.to_owned())], "{schema} {value}");
+    ]
+});
+
+#[test]
+fn every_limit_has_the_text_of_the_server() {
+    for (schema, value, reason, place, message) in LIMITS.iter() {
+        assert_eq!(causes(schema, value, None), [(*reason, (*place).to_owned(), (*message).to_owned())], "{schema} {value}");
     }
 }
 
@@ -262,5 +271,15 @@ fn duplicates_respect_defaults_of_keys() {
     assert_eq!(
         found,
         [("FieldValueDuplicate", "spec.ports[1]".to_owned(), "Duplicate value: {\"port\":80,\"protocol\":\"TCP\"}".to_owned())]
+    );
+}
+
+#[test]
+fn of_metadata_only_the_names_are_the_business_of_the_schema() {
+    let schema = parse(&json!({"type": "object", "properties": {"metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 3}}}}})).unwrap();
+    let object = json!({"metadata": {"name": "long", "creationTimestamp": null, "finalizers": ["a/b", "a/b"], "labels": {"a": null}}});
+    assert_eq!(
+        validate(&schema, &object, None, ""),
+        [Cause::new("FieldValueTooLong", "metadata.name", "Too long: may not be more than 3 bytes")]
     );
 }

@@ -3,23 +3,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-#[path = "scenarios/arena.rs"]
 mod arena;
-#[path = "scenarios/canary.rs"]
 mod canary;
-#[path = "scenarios/fixtures.rs"]
 mod fixtures;
-#[path = "scenarios/gateway.rs"]
 mod gateway;
-#[path = "scenarios/pace.rs"]
+mod invariants;
 mod pace;
-#[path = "scenarios/real.rs"]
 mod real;
+mod simulated;
 
 use arena::Arena;
 
 /// Plays a scenario on the arms that there are.
 fn play(name: &str, body: impl AsyncFn(&Arena)) {
+    simulated::play(name, &body);
     if let Some(path) = real::kubeconfig() {
         real::play(&path, name, &body);
     }

@@ -1,0 +1,154 @@
+//! The simulated arm: the operator and a simulated cluster on one thread, in virtual time.
+
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use modelward::controllers::operator::{Operator, Options};
+use modelward::runtime::clock::VirtualClock;
+use modelward::runtime::driver::Activity;
+use modelward::runtime::telemetry::metrics::Metrics;
+use modelward::sim::actors::pods::profile::{Failure, PodProfile, Startup};
+use modelward::sim::cluster::{Identity, WriteOptions};
+use modelward::sim::gateway_api;
+use modelward::sim::service::{SimServer, SimService};
+use modelward::sim::simulation::{Settings, Simulation};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::arena::Arena;
+use crate::invariants::{OPERATOR, Watchdog};
+use crate::pace;
+
+/// Where scenarios begin.
+pub fn epoch() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// A simulated cluster with what scenarios need: our CRDs, the Gateway API, machines, and a watchdog.
+pub struct Stage {
+    pub server: SimServer<Simulation>,
+    pub service: SimService,
+    pub clock: Arc<VirtualClock>,
+    pub watchdog: Arc<Mutex<Watchdog>>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Pods that carry the label which the real arm's stages know too.
+fn profiles() -> Vec<PodProfile> {
+    let labelled = |startup: &str| PodProfile::of(&json!({"matchLabels": {"simulation.modelward.dev/startup": startup}}));
+    let slow = Startup { load: SignedDuration::from_mins(2), ..Startup::default() };
+    vec![
+        PodProfile { failure: Some(Failure::NeverReady), ..labelled("never") },
+        PodProfile {
+            failure: Some(Failure::Crash { after: SignedDuration::from_secs(2), times: None, exit_code: 1, reason: "Error".to_owned() }),
+            ..labelled("crash")
+        },
+        PodProfile { failure: Some(Failure::ImagePull { times: None, message: "manifest unknown".to_owned() }), ..labelled("no-image") },
+        PodProfile { startup: slow, ..labelled("slow") },
+    ]
+}
+
+impl Stage {
+    /// Sets the stage on the current runtime.
+    pub async fn set(seed: u64) -> Self {
+        let mut simulation = Simulation::with(seed, epoch(), Settings { pod_profiles: profiles(), ..Settings::default() });
+        let clock = Arc::new(VirtualClock::new(epoch()));
+        let watchdog = Arc::new(Mutex::new(Watchdog::default()));
+        let seeing = Arc::clone(&watchdog);
+        simulation.observe(Box::new(move |commit, cluster| seeing.lock().unwrap().see(commit, cluster)));
+        let admin = Identity::user("admin");
+        let ours = modelward::api::crds().into_iter().map(|crd| serde_json::to_value(crd).unwrap());
+        for definition in ours.chain(gateway_api::definitions()) {
+            let options = WriteOptions::manager("kubectl");
+            simulation.cluster.create(&admin, "customresourcedefinitions.apiextensions.k8s.io", "", definition, &options).unwrap();
+        }
+        let (server, service) = SimServer::start(simulation);
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        Self { server, service, clock, watchdog, metrics: Arc::new(Metrics::default()) }
+    }
+
+    /// A client of somebody with all rights.
+    pub fn admin(&self) -> Client {
+        self.service.identified(Identity::user("admin")).client("default")
+    }
+
+    /// Starts an operator process; it runs until it is aborted.
+    pub fn start_operator(&self, namespace: Option<&str>) -> (JoinHandle<()>, Activity) {
+        let client = self.service.identified(Identity::user(OPERATOR)).client("default");
+        let options = Options { namespace: namespace.map(str::to_owned), ..Options::default() };
+        let operator = Operator::new(client, Arc::clone(&self.clock) as _, Arc::clone(&self.metrics), &options);
+        let activity = operator.activity();
+        (tokio::spawn(async move { operator.run(std::future::pending()).await.unwrap() }), activity)
+    }
+
+    /// Makes a namespace with a gateway in it.
+    pub fn make_namespace(&self, name: &str) {
+        let admin = Identity::user("admin");
+        let options = WriteOptions::manager("kubectl");
+        let gateway = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": name},
+            "spec": {"gatewayClassName": "double", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+        });
+        let class = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "double"},
+            "spec": {"controllerName": "simulation.modelward.dev/gateway"},
+        });
+        self.server.with(|state| {
+            let cluster = &mut state.world.cluster;
+            cluster
+                .create(&admin, "namespaces", "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}), &options)
+                .unwrap();
+            let _there = cluster.create(&admin, "gatewayclasses.gateway.networking.k8s.io", "", class, &options);
+            cluster.create(&admin, "gateways.gateway.networking.k8s.io", name, gateway, &options).unwrap();
+        });
+    }
+
+    /// Violations so far; a panic in the operator is one.
+    pub fn violations(&self) -> Vec<String> {
+        let mut violations = self.watchdog.lock().unwrap().violations.clone();
+        let panics = ["Model", "ModelDeployment"].iter().map(|kind| self.metrics.passes(kind, "panic")).sum::<u64>();
+        if panics > 0 {
+            violations.push(format!("I31: {panics} panics"));
+        }
+        violations
+    }
+}
+
+/// A single-threaded runtime in virtual time.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+/// Plays `body` in a simulated cluster, and checks the invariants after every write.
+pub fn play(name: &str, body: impl AsyncFnOnce(&Arena)) {
+    runtime().block_on(async {
+        let stage = Stage::set(1).await;
+        stage.make_namespace("play");
+        let (operator, _) = stage.start_operator(None);
+        let arena = Arena { client: stage.admin(), namespace: "play".to_owned(), pace: pace::virtual_time() };
+        body(&arena).await;
+        operator.abort();
+        let violations = stage.violations();
+        assert!(
+            violations.is_empty(),
+            "{name}: {} violations, the first: {}",
+            violations.len(),
+            violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
+        );
+    });
+}
+
+/// Orders kinds for a comparison of end states.
+pub fn end_state(stage: &Stage, namespace: &str) -> Vec<Value> {
+    let kinds = [
+        "deployments.apps",
+        "services",
+        "httproutes.gateway.networking.k8s.io",
+        "poddisruptionbudgets.policy",
+        "modeldeployments.modelward.dev",
+    ];
+    stage.server.with(|state| {
+        kinds.iter().flat_map(|kind| state.world.cluster.list(kind, Some(namespace))).map(|object| (*object).clone()).collect()
+    })
+}
