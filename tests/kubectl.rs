@@ -1,6 +1,7 @@
-//! The installed kubectl against a served simulation: the proof that the HTTP surface is what real clients expect.
+//! Real kubectl against a served simulation: the proof that the HTTP surface is what real clients expect.
 //!
-//! Needs `kubectl` on the path; set `MODELWARD_WITHOUT_KUBECTL=1` where there is none. Talks to loopback only.
+//! Runs with each program that `MODELWARD_TEST_KUBECTL` names, separated by colons; `.ci/run` names 1.32 and 1.35. Without
+//! it nothing is tried here, since `cargo test` needs nothing but cargo. Talks to loopback only.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -18,6 +19,13 @@ const SPEED: f64 = 20.0;
 struct Kubectl {
     listener: Listener<Simulation>,
     home: PathBuf,
+    program: String,
+}
+
+/// The programs to try.
+fn programs() -> Vec<String> {
+    let named = std::env::var("MODELWARD_TEST_KUBECTL").unwrap_or_default();
+    named.split(':').filter(|program| !program.is_empty()).map(str::to_owned).collect()
 }
 
 /// What a command said.
@@ -27,19 +35,15 @@ struct Said {
 }
 
 impl Kubectl {
-    /// `None` if the environment says that there is no kubectl.
-    async fn start(test: &str) -> Option<Self> {
-        if std::env::var_os("MODELWARD_WITHOUT_KUBECTL").is_some() {
-            eprintln!("skipped: MODELWARD_WITHOUT_KUBECTL is set");
-            return None;
-        }
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kubectl-{test}"));
+    async fn start(test: &str, program: &str) -> Self {
+        let version = Path::new(program).file_name().unwrap().to_string_lossy().into_owned();
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{version}-{test}"));
         std::fs::create_dir_all(&home).unwrap();
         let settings = Settings { speed: Speed::Times(SPEED), head_start: Duration::from_secs(1_000_000), ..Settings::loopback() };
         let make = || Simulation::new(1, "2026-01-01T00:00:00Z".parse().unwrap());
         let listener = Listener::start(settings, make, |_, _| {}).await.unwrap();
         std::fs::write(home.join("config"), kubeconfig(listener.address())).unwrap();
-        Some(Self { listener, home })
+        Self { listener, home, program: program.to_owned() }
     }
 
     fn file(&self, name: &str, text: &str) -> String {
@@ -49,7 +53,7 @@ impl Kubectl {
     }
 
     fn try_run(&self, command: &str) -> Said {
-        let output = Command::new("kubectl")
+        let output = Command::new(&self.program)
             .args(command.split_whitespace())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -57,7 +61,7 @@ impl Kubectl {
             .env("KUBECONFIG", self.home.join("config"))
             .env("KUBE_EDITOR", "sed -i s/first/second/")
             .output()
-            .unwrap_or_else(|error| panic!("kubectl: {error}; set MODELWARD_WITHOUT_KUBECTL=1 to do without"));
+            .unwrap_or_else(|error| panic!("{}: {error}", self.program));
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         Said { ok: output.status.success(), text }
     }
@@ -135,7 +139,12 @@ spec: {replicas: 3, note: first}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_is_applied_rolled_out_changed_and_deleted() {
-    let Some(kubectl) = Kubectl::start("deployment").await else { return };
+    for program in programs() {
+        deployment(&Kubectl::start("deployment", &program).await);
+    }
+}
+
+fn deployment(kubectl: &Kubectl) {
     let file = kubectl.file("web.yaml", DEPLOYMENT);
     let changed = kubectl.file("web2.yaml", &DEPLOYMENT.replace("nginx:1", "nginx:2"));
     assert!(kubectl.run(&format!("apply -f {file}")).contains("deployment.apps/web created"));
@@ -168,7 +177,12 @@ async fn a_deployment_is_applied_rolled_out_changed_and_deleted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_custom_resource_is_explained_validated_patched_and_watched() {
-    let Some(kubectl) = Kubectl::start("custom").await else { return };
+    for program in programs() {
+        custom(&Kubectl::start("custom", &program).await);
+    }
+}
+
+fn custom(kubectl: &Kubectl) {
     let (crd, widget) = (kubectl.file("crd.yaml", CRD), kubectl.file("widget.yaml", WIDGET));
     kubectl.run(&format!("apply -f {crd}"));
     kubectl.run("wait --for=condition=Established crd/widgets.example.com --timeout=60s");
@@ -199,7 +213,12 @@ async fn a_custom_resource_is_explained_validated_patched_and_watched() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyday_commands_work() {
-    let Some(kubectl) = Kubectl::start("everyday").await else { return };
+    for program in programs() {
+        everyday(&Kubectl::start("everyday", &program).await).await;
+    }
+}
+
+async fn everyday(kubectl: &Kubectl) {
     assert!(kubectl.run("version").contains("Server Version: v1.35.4"));
     kubectl.run("create namespace demo");
     kubectl.run("create configmap cm -n demo --from-literal=a=1");
