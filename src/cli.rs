@@ -4,6 +4,7 @@
 //! usage. An error says what was expected, what was found and what to do; never a backtrace.
 
 pub mod crds;
+pub mod embedded;
 pub mod operator;
 pub mod output;
 pub mod simulate;
@@ -27,15 +28,15 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Run the controllers against the cluster of the kubeconfig, or of the pod this runs in.
+    Simulate(simulate::Arguments),
     Operator(operator::Arguments),
-    /// Print the CustomResourceDefinitions.
     Crds(CrdsArguments),
-    /// Print the version.
     Version(version::Arguments),
 }
 
-/// Prints the CustomResourceDefinitions, to be applied to a cluster: `modelward crds | kubectl apply --server-side -f -`.
+/// Print the CustomResourceDefinitions.
+///
+/// To install them: modelward crds | kubectl apply --server-side -f -
 #[derive(Debug, Args)]
 struct CrdsArguments {
     /// Write one file per kind into this folder instead, and print their paths.
@@ -74,6 +75,7 @@ fn called_as(arguments: &[OsString]) -> &'static str {
 
 fn dispatch(verb: Verb, output: &mut Output) -> Result<(), Failure> {
     match verb {
+        Verb::Simulate(arguments) => simulate::run(&arguments, output),
         Verb::Operator(arguments) => operator::run(&arguments),
         Verb::Crds(arguments) => print_crds(&arguments, output),
         Verb::Version(arguments) => version::run(&arguments, output),

@@ -22,7 +22,7 @@ use crate::runtime::telemetry::logs::{self, LogFormat};
 use crate::runtime::telemetry::metrics::Metrics;
 use crate::runtime::telemetry::requests;
 
-/// Runs the controllers against the cluster of the kubeconfig, or of the pod that this runs in.
+/// Run the controllers against the cluster of the kubeconfig, or of the pod that this runs in.
 ///
 /// Stops in order on SIGINT and SIGTERM. One process per cluster, or per namespace: nothing elects a leader among several.
 #[derive(Debug, Args)]

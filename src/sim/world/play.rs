@@ -83,6 +83,13 @@ pub struct Verdict {
     pub outcome: Outcome,
 }
 
+impl Verdict {
+    /// What was expected is so.
+    pub fn is_met(&self) -> bool {
+        self.outcome == Outcome::Met
+    }
+}
+
 /// Something that the world did itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
