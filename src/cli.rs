@@ -3,11 +3,13 @@
 //! Data goes to standard output, talk to standard error. Exit status 0: done; 1: failed, or an expectation was not met; 2: wrong
 //! usage. An error says what was expected, what was found and what to do; never a backtrace.
 
+pub mod cluster;
 pub mod crds;
 pub mod embedded;
 pub mod operator;
 pub mod output;
 pub mod simulate;
+pub mod stop;
 pub mod version;
 
 use std::ffi::OsString;
@@ -29,6 +31,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Simulate(simulate::Arguments),
+    Cluster(cluster::Arguments),
     Operator(operator::Arguments),
     Crds(CrdsArguments),
     Version(version::Arguments),
@@ -76,6 +79,7 @@ fn called_as(arguments: &[OsString]) -> &'static str {
 fn dispatch(verb: Verb, output: &mut Output) -> Result<(), Failure> {
     match verb {
         Verb::Simulate(arguments) => simulate::run(&arguments, output),
+        Verb::Cluster(arguments) => cluster::run(&arguments, output),
         Verb::Operator(arguments) => operator::run(&arguments),
         Verb::Crds(arguments) => print_crds(&arguments, output),
         Verb::Version(arguments) => version::run(&arguments, output),

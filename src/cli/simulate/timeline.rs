@@ -217,8 +217,10 @@ fn request(episode: &Episode) -> Option<Line> {
 /// Everything but what the server keeps by itself.
 fn requested_changes(before: &Value, after: &Value) -> Vec<Changed> {
     let mut changed = Vec::new();
+    let none = serde_json::json!({});
+    let of = |object: &Value, part: &str| object["metadata"].get(part).unwrap_or(&none).clone();
     for part in ["annotations", "labels"] {
-        changed.extend(difference::fields(&before["metadata"][part], &after["metadata"][part], part));
+        changed.extend(difference::fields(&of(before, part), &of(after, part), part));
     }
     let empty = serde_json::Map::new();
     let (old, new) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
