@@ -83,6 +83,13 @@ pub struct Verdict {
     pub outcome: Outcome,
 }
 
+impl Verdict {
+    /// What was expected is so.
+    pub fn is_met(&self) -> bool {
+        self.outcome == Outcome::Met
+    }
+}
+
 /// Something that the world did itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
@@ -125,6 +132,26 @@ impl Play {
     /// What the server warned the user of since the last call.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
+    }
+
+    /// Everything new that a person should hear of while the play goes on, in lines: what the world did, what the server warned of,
+    /// which expectations were not met, which mistakes were found. Each is said once.
+    pub fn take_news(&mut self) -> Vec<String> {
+        let happened = self.take_happenings().into_iter().map(|told| {
+            let object = if told.object.is_empty() { String::new() } else { format!("{} ", told.object) };
+            format!("world: {object}{}: {}", told.what, told.why)
+        });
+        let mut news: Vec<String> = happened.collect();
+        news.extend(self.take_warnings().into_iter().map(|warning| format!("warning: {warning}")));
+        for verdict in std::mem::take(&mut self.verdicts) {
+            let said = match verdict.outcome {
+                Outcome::Met => "met".to_owned(),
+                Outcome::Unmet(found) => format!("not met: {found}"),
+            };
+            news.push(format!("{}: expected of {} that {}: {said}", verdict.place, verdict.object, verdict.that));
+        }
+        news.extend(std::mem::take(&mut self.problems).iter().map(|problem| format!("error: {problem}")));
+        news
     }
 
     /// Something is wrong with the world itself: there is no use in going on.

@@ -26,6 +26,20 @@ impl Play {
     /// # Errors
     /// Nodes, CRDs and namespaces that the API server refuses.
     pub fn set_up(seed: u64, start: Timestamp, sources: Sources, definitions: &[Value]) -> Result<Self, Problems> {
+        Self::set_up_with(Simulation::with, seed, start, sources, definitions)
+    }
+
+    /// The same with a cluster that `make` makes, such as one without actors.
+    ///
+    /// # Errors
+    /// As [`Play::set_up`].
+    pub fn set_up_with(
+        make: fn(u64, Timestamp, Settings) -> Simulation,
+        seed: u64,
+        start: Timestamp,
+        sources: Sources,
+        definitions: &[Value],
+    ) -> Result<Self, Problems> {
         let Sources { world, objects, applied_later } = sources;
         let profiles = Profiles::of(&world.pods);
         let settings = Settings {
@@ -34,7 +48,7 @@ impl Play {
             gateway: world.gateway.clone().unwrap_or_default(),
             ..Settings::default()
         };
-        let simulation = Simulation::with(seed, start - BEFORE, settings);
+        let simulation = make(seed, start - BEFORE, settings);
         let (events, expectations) = planned(&world);
         let (first, objects): (Vec<Located>, Vec<Located>) = objects.into_iter().partition(comes_first);
         let mut play = Self {

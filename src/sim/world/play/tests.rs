@@ -1,7 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::PathBuf;
-
 use super::*;
 use crate::sim::service::World as _;
 use crate::sim::world::document;
@@ -109,8 +107,8 @@ expect:
     to(&mut play, 2);
     let found = problems(play.finish(false));
     let expected = [
-        "world.yaml:5:15: this selector took no pod until the end: correct its labels or its namespace",
-        "world.yaml:7:38: this selector took no pod until the end: correct its labels or its namespace",
+        "world.yaml:5:16: this selector took no pod until the end: correct its labels or its namespace",
+        "world.yaml:7:39: this selector took no pod until the end: correct its labels or its namespace",
         "world.yaml:8:32: there is no node \"node-9\", there are node-1, node-2, node-3",
         "world.yaml:9:31: deployment/nothing is refused: deployments.apps \"nothing\" not found",
         "world.yaml:11:14: deployment/wbe has never existed in namespace default: correct its name, or expect something of another object",
