@@ -163,7 +163,6 @@ impl ModelDeployments {
             WriteError::Invalid(_) if first => reason::INVALID_POD_TEMPLATE,
             WriteError::Invalid(_) | WriteError::Forbidden(_) => reason::REFUSED_BY_API_SERVER,
             WriteError::OwnedByOthers(_) => reason::NAME_TAKEN,
-            WriteError::AlreadyExists(_) if self.is_namesake(observed) => reason::NAME_TAKEN,
             _ => return Err(error.into()),
         };
         let record = memory::from_status(observed.deployment.status.as_ref(), observed.now);
@@ -171,11 +170,6 @@ impl ModelDeployments {
             Plan { record, state: State::Waiting, reason: Reason::new(code, error.to_string()), look_at: None, notes: Vec::new(), ..plan };
         self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
-    }
-
-    /// A workload that exists but is none of ours: the caches have been complete since before the first pass.
-    fn is_namesake(&self, observed: &Observed) -> bool {
-        observed.revisions.values().all(|seen| seen.workload.is_none())
     }
 }
 

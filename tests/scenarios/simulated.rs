@@ -8,6 +8,8 @@ use modelward::controllers::operator::{Operator, Options};
 use modelward::runtime::clock::VirtualClock;
 use modelward::runtime::driver::Activity;
 use modelward::runtime::telemetry::metrics::Metrics;
+use modelward::sim::actors::gateway::{GatewayBehaviour, Rejection};
+use modelward::sim::actors::labels::Selector;
 use modelward::sim::actors::pods::profile::{Failure, PodProfile, Startup};
 use modelward::sim::cluster::{Identity, WriteOptions};
 use modelward::sim::gateway_api;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::arena::Arena;
+use crate::gateway::{Answer, Gateway};
 use crate::invariants::{OPERATOR, Watchdog};
 use crate::pace;
 
@@ -27,7 +30,7 @@ pub fn epoch() -> Timestamp {
 
 /// A simulated cluster with what scenarios need: our CRDs, the Gateway API, machines, and a watchdog.
 pub struct Stage {
-    pub server: SimServer<Simulation>,
+    pub server: Arc<SimServer<Simulation>>,
     pub service: SimService,
     pub clock: Arc<VirtualClock>,
     pub watchdog: Arc<Mutex<Watchdog>>,
@@ -36,7 +39,8 @@ pub struct Stage {
 
 /// Pods that carry the label which the real arm's stages know too.
 fn profiles() -> Vec<PodProfile> {
-    let labelled = |startup: &str| PodProfile::of(&json!({"matchLabels": {"simulation.modelward.dev/startup": startup}}));
+    let of = |label: &str, value: &str| PodProfile::of(&json!({"matchLabels": {format!("simulation.modelward.dev/{label}"): value}}));
+    let labelled = |startup: &str| of("startup", startup);
     let slow = Startup { load: SignedDuration::from_mins(2), ..Startup::default() };
     vec![
         PodProfile { failure: Some(Failure::NeverReady), ..labelled("never") },
@@ -46,7 +50,27 @@ fn profiles() -> Vec<PodProfile> {
         },
         PodProfile { failure: Some(Failure::ImagePull { times: None, message: "manifest unknown".to_owned() }), ..labelled("no-image") },
         PodProfile { startup: slow, ..labelled("slow") },
+        PodProfile { failure: Some(Failure::NeverReady), ..of("fault", "unready") },
+        PodProfile { shutdown: SignedDuration::from_secs(5), ..of("stop-seconds", "5") },
     ]
+}
+
+/// The gateway double of the simulated cluster.
+struct Simulated(Arc<SimServer<Simulation>>);
+
+impl Gateway for Simulated {
+    fn answers(&self, answer: Answer) {
+        let mut behaviour = GatewayBehaviour::default();
+        match answer {
+            Answer::Accept => {}
+            Answer::Reject(reason, message) => {
+                let rejection = Rejection { routes: Selector::default(), reason: reason.to_owned(), message: message.to_owned() };
+                behaviour.rejections.push(rejection);
+            }
+            Answer::Silence => behaviour.silent = true,
+        }
+        self.0.with(|state| state.world.set_gateway_behaviour(behaviour));
+    }
 }
 
 impl Stage {
@@ -65,7 +89,7 @@ impl Stage {
         }
         let (server, service) = SimServer::start(simulation);
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        Self { server, service, clock, watchdog, metrics: Arc::new(Metrics::default()) }
+        Self { server: Arc::new(server), service, clock, watchdog, metrics: Arc::new(Metrics::default()) }
     }
 
     /// A client of somebody with all rights.
@@ -126,7 +150,12 @@ pub fn play(name: &str, body: impl AsyncFnOnce(&Arena)) {
         let stage = Stage::set(1).await;
         stage.make_namespace("play");
         let (operator, _) = stage.start_operator(None);
-        let arena = Arena { client: stage.admin(), namespace: "play".to_owned(), pace: pace::virtual_time() };
+        let arena = Arena {
+            client: stage.admin(),
+            namespace: "play".to_owned(),
+            pace: pace::virtual_time(),
+            gateway: Box::new(Simulated(Arc::clone(&stage.server))),
+        };
         body(&arena).await;
         operator.abort();
         let violations = stage.violations();
