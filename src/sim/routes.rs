@@ -95,6 +95,7 @@ impl Front {
         self.requests += 1;
         let decision = self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info));
         let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
+        let revision = cluster.revision();
         let answer = match decision {
             Decision::FailBefore(failure) => failed(failure),
             Decision::FailAfter(failure) => {
@@ -106,7 +107,17 @@ impl Front {
             }
             Decision::Pass | Decision::Late(_) => self.answer(cluster, request, &query, &info, open),
         };
-        let record = RequestRecord { index, at: cluster.now(), who: request.identity.clone(), info, code: answer.status() };
+        let record = RequestRecord {
+            index,
+            at: cluster.now(),
+            who: request.identity.clone(),
+            info,
+            code: answer.status(),
+            query: request.query.clone(),
+            content_type: request.content_type.clone(),
+            body: request.body.clone(),
+            commits: cluster.revision() - revision,
+        };
         for observer in &mut self.observers {
             observer.answered(&record);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -94,6 +95,14 @@ pub struct RequestRecord {
     pub info: RequestInfo,
     /// HTTP status; 0 if the connection was broken instead.
     pub code: u16,
+    /// Query without `?`.
+    pub query: String,
+    /// `Content-Type` header; empty if absent.
+    pub content_type: String,
+    /// Body as it came.
+    pub body: Bytes,
+    /// Writes that it committed.
+    pub commits: u64,
 }
 
 /// Hears of every answered request.
