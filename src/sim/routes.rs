@@ -109,6 +109,7 @@ impl Front {
         self.requests += 1;
         let decision = self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info));
         let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
+        let revision = cluster.revision();
         let asked = Asked { request, query: &query, info: &info, lag: if let Decision::Stale(lag) = &decision { *lag } else { 0 } };
         let (answer, done) = match decision {
             Decision::FailBefore(failure) => (failed(failure), 0),
@@ -126,7 +127,18 @@ impl Front {
             }
         };
         let created = done == 201 && matches!(info.verb.as_str(), "patch" | "update");
-        let record = RequestRecord { index, at: cluster.now(), who: request.identity.clone(), info, code: answer.status(), created };
+        let record = RequestRecord {
+            index,
+            at: cluster.now(),
+            who: request.identity.clone(),
+            info,
+            code: answer.status(),
+            created,
+            query: request.query.clone(),
+            content_type: request.content_type.clone(),
+            body: request.body.clone(),
+            commits: cluster.revision() - revision,
+        };
         for observer in &mut self.observers {
             observer.answered(&record);
         }

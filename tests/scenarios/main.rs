@@ -11,8 +11,10 @@ mod fixtures;
 mod gateway;
 mod invariants;
 mod pace;
+mod planted;
 mod real;
 mod simulated;
+mod sweeps;
 
 use arena::Arena;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -97,6 +98,14 @@ pub struct RequestRecord {
     pub code: u16,
     /// A patch or update made an object that was not there: whoever asked needed the right to create, too.
     pub created: bool,
+    /// Query without `?`.
+    pub query: String,
+    /// `Content-Type` header; empty if absent.
+    pub content_type: String,
+    /// Body as it came.
+    pub body: Bytes,
+    /// Writes that it committed.
+    pub commits: u64,
 }
 
 /// Hears of every answered request.
