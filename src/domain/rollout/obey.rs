@@ -4,6 +4,14 @@ use crate::domain::command::{Command, Verb};
 use crate::domain::record::{Acknowledged, Cause, Override, Record, Retreat};
 use crate::domain::rollout::{Note, Reason, Situation, Wanted};
 
+/// What `abort` does, in words.
+pub(super) const BACK: &str = "back to the stable revision";
+
+/// What `retry` does, in words.
+pub(super) fn tries_again(overriding: &Override) -> String {
+    format!("tries {} again", overriding.against)
+}
+
 /// Carries out a command that was not seen before, as far as memory goes; the plan follows from what is remembered.
 pub(super) fn command(situation: &Situation<'_>, record: Record) -> (Record, Vec<Note>) {
     let Some(command) = situation.command else { return (record, Vec::new()) };
@@ -76,7 +84,7 @@ fn abort(situation: &Situation<'_>, record: &mut Record) -> Result<String, Strin
     candidate.reached = None;
     let against = candidate.revision.clone();
     record.overriding = Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.stamp(), reason });
-    Ok("back to the stable revision".to_owned())
+    Ok(BACK.to_owned())
 }
 
 fn pause(record: &mut Record) -> Result<String, String> {
@@ -97,7 +105,7 @@ fn resume(situation: &Situation<'_>, record: &mut Record) -> Result<String, Stri
 
 fn retry(record: &mut Record) -> Result<String, String> {
     match record.overriding.take() {
-        Some(overriding) => Ok(format!("tries {} again", overriding.against)),
+        Some(overriding) => Ok(tries_again(&overriding)),
         None => Err("nothing was taken back: there is no override to end".to_owned()),
     }
 }

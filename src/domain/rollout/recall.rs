@@ -6,7 +6,7 @@
 use crate::domain::command::{Command, Verb};
 use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Override, REASON_MAX, Record, Retreat, Served};
 use crate::domain::revision::RevisionName;
-use crate::domain::rollout::{Situation, Wanted};
+use crate::domain::rollout::{Situation, Wanted, obey};
 use crate::domain::split::Split;
 
 /// The record to start from; `None` for a first release.
@@ -28,8 +28,8 @@ fn adoptable(situation: &Situation<'_>, record: &Record, live: &Decision) -> boo
 /// Takes over a way back whose status write was lost.
 fn adopted(situation: &Situation<'_>, record: &Record, live: &Decision) -> Record {
     let mut record = record.clone();
-    record.overriding.clone_from(&live.overriding);
     acknowledge(&mut record, live, situation);
+    record.overriding.clone_from(&live.overriding);
     if let Some(candidate) = &mut record.candidate {
         candidate.retreat = candidate.retreat.take().or_else(|| retreat_of(live));
         candidate.reached = None;
@@ -54,10 +54,16 @@ fn retreat_of(decision: &Decision) -> Option<Retreat> {
 fn acknowledge(record: &mut Record, decision: &Decision, situation: &Situation<'_>) {
     let Some(command) = situation.command else { return };
     let known = record.command.as_ref().is_some_and(|done| done.nonce == command.nonce);
-    // What other commands change is not in the decision: the one that was lost with status is carried out again.
-    let in_it = matches!(command.verb, Ok(Verb::Abort | Verb::Retry));
-    if in_it && !known && decision.nonce.as_deref() == Some(command.nonce.as_str()) {
-        let message = format!("done with decision {}", decision.number);
+    if known || decision.nonce.as_deref() != Some(command.nonce.as_str()) {
+        return;
+    }
+    let message = match (&command.verb, &record.overriding) {
+        (Ok(Verb::Abort), _) => Some(obey::BACK.to_owned()),
+        (Ok(Verb::Retry), Some(overriding)) => Some(obey::tries_again(overriding)),
+        // What other commands change is not in the decision: the one that was lost with status is carried out again.
+        _ => None,
+    };
+    if let Some(message) = message {
         record.command = Some(Acknowledged { nonce: command.nonce.clone(), verb: command.text.clone(), done: true, message });
     }
 }

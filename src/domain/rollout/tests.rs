@@ -570,3 +570,29 @@ fn failed_revision_is_not_tried_again_when_status_and_decision_are_lost() {
     model.run(3_600);
     assert_eq!((model.state(), model.weight_of("a")), (State::RolledBack, 100));
 }
+
+#[test]
+fn abort_whose_status_write_was_lost_is_acknowledged_in_the_same_words() {
+    let words = |dies_after: Option<usize>| {
+        let mut model = holding(TrafficMode::Gateway);
+        model.command("abort:1");
+        if let Some(writes) = dies_after {
+            model.die_after(writes);
+        }
+        model.run(300);
+        model.record().command.clone().unwrap()
+    };
+    assert_eq!(words(Some(1)), words(None));
+}
+
+#[test]
+fn resume_that_was_lost_with_status_is_carried_out_again() {
+    let mut model = holding(TrafficMode::Gateway);
+    model.command("pause:1");
+    model.run(5);
+    model.command("resume:2");
+    model.want("c");
+    model.die_after(1);
+    model.run(3_600);
+    assert_eq!((model.weight_of("c"), model.record().paused), (100, false));
+}
