@@ -5,12 +5,16 @@
 
 mod arena;
 mod canary;
+mod deletion;
+mod edits;
 mod fixtures;
 mod gateway;
 mod invariants;
 mod pace;
+mod planted;
 mod real;
 mod simulated;
+mod sweeps;
 
 use arena::Arena;
 

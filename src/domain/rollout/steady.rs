@@ -2,7 +2,7 @@
 
 use crate::domain::record::Record;
 use crate::domain::revision::RevisionName;
-use crate::domain::rollout::{Mark, Plan, Reason, Situation, State, Wanted, standing};
+use crate::domain::rollout::{Plan, Reason, Situation, State, Wanted, standing};
 
 /// Nothing is remembered and nothing runs: everything is created at once, and there is nobody to take traffic from.
 pub(super) fn first_release(situation: &Situation<'_>) -> Plan {
@@ -10,7 +10,7 @@ pub(super) fn first_release(situation: &Situation<'_>) -> Plan {
         Wanted::Unresolved(reason) => Plan::new(None, State::Waiting, reason.clone()),
         Wanted::Revision(revision) => {
             let nonce = situation.command.map(|command| command.nonce.clone());
-            let record = Record::first(revision.clone(), situation.generation, nonce, situation.now);
+            let record = Record::first(revision.clone(), situation.generation, nonce, situation.stamp());
             stay(situation, record)
         }
     }
@@ -28,17 +28,15 @@ pub(super) fn stay(situation: &Situation<'_>, record: Record) -> Plan {
     note_service(situation, record, plan)
 }
 
-/// Marks a first release that has all its pods as one that served.
+/// Notes a release that has all its pods as one that served. Its record is marked when it is left: while it is stable,
+/// history says the same.
 fn note_service(situation: &Situation<'_>, mut record: Record, mut plan: Plan) -> Plan {
     let stable = record.stable.clone();
     let view = situation.view(&stable);
     let complete = view.workload.is_some() && view.pods.ready >= situation.settings.replicas;
-    if complete && !view.served {
-        plan.marks.push((stable.clone(), Mark::Served));
-    }
     if complete && record.history.first().is_none_or(|newest| newest.revision != stable) {
-        record.note_served(&stable, &view.version, situation.now);
-        record.since = situation.now;
+        record.note_served(&stable, &view.version, situation.stamp());
+        record.since = situation.stamp();
         plan = plan.note(false, Reason::new("Released", format!("version {} serves with {} pods", view.version, view.pods.ready)));
     }
     plan.record = Some(record);

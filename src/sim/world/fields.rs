@@ -225,7 +225,7 @@ pub fn items<'a>(node: &'a Located, name: &str, problems: &mut Problems) -> &'a 
 }
 
 /// Reads one word of a fixed set.
-pub fn word<'a, T: Copy>(node: &Located, name: &str, words: &[(&'a str, T)], problems: &mut Problems) -> Option<T> {
+pub fn word<T: Copy>(node: &Located, name: &str, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     let given = match &node.node {
         Node::Text(text) => text.as_str(),
         _ => "",

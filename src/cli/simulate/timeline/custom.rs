@@ -109,6 +109,6 @@ fn reason(before: &[Condition], after: &[Condition], columns: &[(Changed, bool)]
     }
     let wide = columns.iter().filter(|(_, wide)| *wide).filter_map(|(changed, _)| Some((changed, changed.to.as_str()?)));
     // A sentence, not a word.
-    let sentence = wide.filter(|(_, text)| text.contains(' ')).map(|(changed, text)| (changed.field.clone(), text.to_owned()));
-    sentence.last().unwrap_or_default()
+    let mut sentence = wide.filter(|(_, text)| text.contains(' ')).map(|(changed, text)| (changed.field.clone(), text.to_owned()));
+    sentence.next_back().unwrap_or_default()
 }
