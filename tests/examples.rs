@@ -80,12 +80,12 @@ fn the_canary_is_told_so_that_a_newcomer_understands_it() {
     let text = stdout(&modelward(&["simulate", "examples/canary"]));
     for told in [
         "modeldeployment/chat                created by you",
-        "changed by you: spec.version 1.4.0 -> 1.5.0",
+        "changed by you: spec.version 2.0.3 -> 2.1.0",
         "Weight 0 -> 10",
         "holding at 10 % until",
         "Weight 10 -> 50",
         "4/4 ready",
-        "version 1.5.0 has all of the traffic",
+        "version 2.1.0 has all of the traffic",
     ] {
         assert!(text.contains(told), "{told:?} is missing in\n{text}");
     }
@@ -96,7 +96,7 @@ fn the_canary_that_never_gets_ready_ends_on_the_old_version_with_the_reason() {
     let text = stdout(&modelward(&["simulate", "examples/canary-never-ready"]));
     assert!(text.contains("0 of 1 pods were ready within 15m"), "{text}");
     let row = text.lines().find(|line| line.starts_with("chat ") && line.contains("RolledBack")).expect("the deployment at the end");
-    assert!(row.contains("1.4.0") && !row.contains("1.5.0"), "{row}");
+    assert!(row.contains("2.0.3") && !row.contains("2.1.0"), "{row}");
 }
 
 #[test]
@@ -131,10 +131,10 @@ fn json_lines_have_the_fields_that_are_documented() {
 
 #[test]
 fn objects_without_a_world_play_in_the_default_one() {
-    let output = modelward(&["simulate", "examples/canary/model.yaml", "examples/canary/v1.4.0.yaml"]);
+    let output = modelward(&["simulate", "examples/canary/model.yaml", "examples/canary/v2.0.3.yaml"]);
     let text = stdout(&output);
     assert!(output.status.success(), "{text}{}", stderr(&output));
-    assert!(text.contains("4/4 ready") && text.contains("version 1.4.0 has all of the traffic"), "{text}");
+    assert!(text.contains("4/4 ready") && text.contains("version 2.0.3 has all of the traffic"), "{text}");
 }
 
 #[test]
@@ -151,14 +151,14 @@ fn an_expectation_that_is_not_met_fails_with_what_was_found() {
     let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  expect:\n  - {object: modeldeployment/chat, that: \"self.status.stable.version == '9.9.9'\"}\n";
     let folder = Folder::new(
         "unmet",
-        &[("w.yaml", world), ("m.yaml", &example_file("canary/model.yaml")), ("d.yaml", &example_file("canary/v1.4.0.yaml"))],
+        &[("w.yaml", world), ("m.yaml", &example_file("canary/model.yaml")), ("d.yaml", &example_file("canary/v2.0.3.yaml"))],
     );
     let output = modelward(&["simulate", folder.path()]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text.contains("EXPECTATIONS  0 of 1 met")
-            && text.contains("self.status.stable.version is \"1.4.0\"")
+            && text.contains("self.status.stable.version is \"2.0.3\"")
             && text.contains("w.yaml:5:5"),
         "{text}"
     );
@@ -167,7 +167,7 @@ fn an_expectation_that_is_not_met_fails_with_what_was_found() {
 #[test]
 fn mistakes_are_named_with_file_line_and_column_and_nothing_is_played() {
     let deployment =
-        example_file("canary/v1.4.0.yaml").replace("replicas: 4", "replicas: 4\n  replcias: 5").replace("weight: 10", "weight: 101");
+        example_file("canary/v2.0.3.yaml").replace("replicas: 4", "replicas: 4\n  replcias: 5").replace("weight: 10", "weight: 101");
     let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  traffic: []\n  evnets: []\n";
     let cases = [
         (vec![("w.yaml", world)], vec!["w.yaml:4:3: traffic: ", "w.yaml:5:3: unknown field \"evnets\", did you mean \"events\"?"]),
