@@ -97,6 +97,9 @@ impl ModelDeployments {
             Ok(input) => input,
             Err(reason) => return Ok(Err(reason.clone())),
         };
+        if let Some(reason) = decide::changed_version(observed, input) {
+            return Ok(Err(reason));
+        }
         let target = decide::target(observed, input);
         let first = observed.deployment.status.as_ref().is_none_or(|status| status.decision.is_none());
         if !target.new || first {

@@ -8,11 +8,16 @@ mod canary;
 mod deletion;
 mod edits;
 mod fixtures;
+mod gates;
 mod gateway;
 mod invariants;
 mod pace;
+mod pods;
 mod real;
+mod room;
+mod route;
 mod simulated;
+mod size;
 
 use arena::Arena;
 

@@ -43,6 +43,23 @@ pub fn target(observed: &Observed, input: &Input) -> Target {
     Target { name: RevisionName::new(name), number, recorded, new: true }
 }
 
+/// Why the entry of the Model is not what runs under its version: it was removed, and added again with other content.
+pub fn changed_version(observed: &Observed, input: &Input) -> Option<Reason> {
+    let model = observed.model.as_ref()?.as_ref().ok()?;
+    let image = model.spec.version(&input.version)?.image.as_ref();
+    let runs = |seen: &&SeenRevision| seen.workload.is_some() && (seen.served() || pods_view(seen).ready > 0);
+    let recorded = observed.revisions.values().filter(runs).filter_map(|seen| seen.record.as_ref()).map(|(_, recorded)| &recorded.input);
+    let mut same = recorded.filter(|known| known.model == input.model && known.version == input.version);
+    let differs =
+        |known: &&Input| known.uri != input.uri || known.digest != input.digest || image.is_some_and(|image| *image != known.image);
+    let known = same.find(differs)?;
+    let words = format!(
+        "Model {} lists version {} with another artifact or image than what runs of it ({}): put the entry back, or add a new version",
+        input.model, input.version, known.uri
+    );
+    Some(Reason::new(reason::VERSION_CHANGED, words))
+}
+
 fn number_of(record: &Value) -> i64 {
     record["revision"].as_i64().unwrap_or(0)
 }

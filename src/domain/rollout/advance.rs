@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::record::{Candidate, Cause, Record};
 use crate::domain::rollout::goal::{self, Goal, widened};
-use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, standing, steady};
+use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, Wanted, standing, steady};
 use crate::domain::settings::{FULL_WEIGHT, Hold};
 use crate::domain::split::Split;
 
@@ -20,11 +20,27 @@ pub(super) fn plan(situation: &Situation<'_>, record: Record) -> Plan {
     if candidate_is_lost(situation, &record, &candidate) {
         return take_weight_back(situation, record, &candidate);
     }
+    let unresolved = unresolved(situation, &record).cloned();
     let goal = goal::of(situation, &record, &candidate);
-    if is_new(situation, &record, &candidate, goal) {
-        return intend(situation, record, &candidate, goal);
+    let plan = if is_new(situation, &record, &candidate, goal) {
+        intend(situation, record, &candidate, goal)
+    } else if on_cluster(situation, &record) {
+        settle(situation, record, &candidate)
+    } else {
+        put_on_cluster(situation, record, &candidate)
+    };
+    match unresolved {
+        Some(reason) if plan.state != State::Degraded => Plan { state: State::Paused, reason, ..plan },
+        _ => plan,
     }
-    if on_cluster(situation, &record) { settle(situation, record, &candidate) } else { put_on_cluster(situation, record, &candidate) }
+}
+
+/// Why nobody can say what should serve: a version that lost its Model or fails its gate by now goes no further.
+fn unresolved<'a>(situation: &'a Situation<'_>, record: &Record) -> Option<&'a Reason> {
+    match situation.wanted {
+        Wanted::Unresolved(reason) if record.overriding.is_none() => Some(reason),
+        _ => None,
+    }
 }
 
 fn on_cluster(situation: &Situation<'_>, record: &Record) -> bool {
@@ -32,7 +48,7 @@ fn on_cluster(situation: &Situation<'_>, record: &Record) -> bool {
 }
 
 fn paused(situation: &Situation<'_>, record: &Record) -> bool {
-    situation.settings.paused || record.paused
+    situation.settings.paused || record.paused || unresolved(situation, record).is_some()
 }
 
 /// Sizes of both sides as they should be now; the split as it stands.
@@ -167,6 +183,8 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
             let reason = Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"));
             return keep(situation, record, candidate, State::Progressing, reason);
         }
+        // The route or Service is to be made: gone, or another one since the spec asks for gateways, or no longer does.
+        _ if situation.live.decision.is_none() => return put_again(situation, record, candidate),
         Acceptance::Pending => {
             let reason = Reason::new("WaitingForRoute", "the gateway has not taken the route yet");
             return keep(situation, record, candidate, State::Progressing, reason);
@@ -186,8 +204,28 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     }
 }
 
+/// Nothing carries the decision: it is written again, and in effect only after that.
+fn put_again(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+    let next = Candidate { reached: None, ..candidate.clone() };
+    record.candidate = Some(next.clone());
+    let reason = Reason::new("WaitingForRoute", "what splits the traffic is made anew");
+    keep(situation, record, &next, State::Progressing, reason)
+}
+
+/// The candidate gives up pods only after its drain time, so that what was sent to them is answered.
 fn keep(situation: &Situation<'_>, record: Record, candidate: &Candidate, state: State, reason: Reason) -> Plan {
-    base(situation, record, candidate, state, reason).size(situation, &candidate.revision, candidate.pods)
+    let weight = standing(situation, &record).split.candidate_weight();
+    let running = situation.replicas(&candidate.revision);
+    let due = goal::gives_way_at(situation, candidate);
+    let plan = base(situation, record, candidate, state, reason);
+    if weight == 0 || situation.settings.replicas == 0 || running <= candidate.pods || due.is_some_and(|due| due <= situation.now) {
+        return plan.size(situation, &candidate.revision, candidate.pods);
+    }
+    let plan = plan.size(situation, &candidate.revision, running);
+    match due {
+        Some(due) => plan.look_at(due),
+        None => plan,
+    }
 }
 
 fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {

@@ -27,8 +27,12 @@ pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
 fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) -> Plan {
     let view = situation.view(&revision);
     let from = situation.view(&record.stable).version;
-    // Nothing to protect: a release that never worked is replaced, not compared with.
-    let stage_weight = if situation.never_worked(&record.stable) { FULL_WEIGHT } else { situation.settings.first_weight() };
+    // Nothing to protect: a release that never worked, or that has no pods, is replaced, not compared with.
+    let stage_weight = if situation.never_worked(&record.stable) || situation.settings.replicas == 0 {
+        FULL_WEIGHT
+    } else {
+        situation.settings.first_weight()
+    };
     let candidate = Candidate {
         revision: revision.clone(),
         stage_weight,

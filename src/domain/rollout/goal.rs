@@ -28,7 +28,7 @@ pub(super) fn widened(situation: &Situation<'_>, weight: i32) -> bool {
 pub(super) fn of(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> Goal {
     let wanted = situation.settings.replicas;
     if wanted == 0 {
-        return Goal { pods: 0, weight: FULL_WEIGHT };
+        return Goal { pods: 0, weight: candidate.stage_weight };
     }
     let stage = stage_pods(situation.settings, candidate.stage_weight);
     let stable_pods = stable_pods(situation, record);
