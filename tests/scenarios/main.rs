@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod arena;
+mod bad_input;
 mod canary;
 mod deletion;
 mod edits;
