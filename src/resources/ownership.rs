@@ -77,14 +77,14 @@ mod tests {
     fn wanted() -> Value {
         json!({
             "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "a", "namespace": "b", "labels": {"x": "y"}},
+            "metadata": {"name": "a", "namespace": "b", "labels": {"x": "y", "z": "w"}},
             "spec": {"selector": {"a": "b"}, "ports": [{"port": 80, "name": "http"}], "externalIPs": []},
         })
     }
 
     fn fields() -> Value {
         json!({
-            "f:metadata": {"f:labels": {"f:x": {}}},
+            "f:metadata": {"f:labels": {"f:x": {}, "f:z": {}}},
             "f:spec": {"f:selector": {}, "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}, "f:name": {}}}},
         })
     }

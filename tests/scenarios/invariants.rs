@@ -1,44 +1,62 @@
-//! What must never happen, checked after every committed write of a simulated scenario. Numbers are permanent.
+//! What must never happen, checked after every committed write and every request of a simulated scenario. Numbers are
+//! permanent.
+//!
+//! A check judges against the true store, and only what we wrote: what others break is not ours, our answer to it is.
 
 mod bookkeeping;
+mod given_up;
 mod ownership;
+mod phases;
+mod reaction;
+mod requests;
 mod traffic;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::routes::access::RequestRecord;
 
 /// Whom the watchdog takes for the operator.
 pub const OPERATOR: &str = "system:serviceaccount:modelward:modelward";
+
+/// Namespace and name.
+type Place = (String, String);
 
 /// Collects violations while a scenario plays.
 #[derive(Default)]
 pub struct Watchdog {
     /// Each with the number of its invariant.
     pub violations: Vec<String>,
-    /// Since when a revision has no weight; absent while it has some, or never had any. By namespace and revision.
-    zero_since: BTreeMap<(String, String), Timestamp>,
-    /// Weight of each revision after the last commit, and since when it is at most that.
-    weights: BTreeMap<(String, String), (i32, Timestamp)>,
+    /// Weight of each revision after the last commit, and since when it is that. By namespace and revision.
+    weights: BTreeMap<Place, (i32, Timestamp)>,
     /// Revisions that had a ready pod.
-    worked: std::collections::BTreeSet<(String, String)>,
+    worked: BTreeSet<Place>,
     /// Since when a revision with weight has no ready pod although another one has.
-    bare_since: BTreeMap<(String, String), Timestamp>,
-    /// Times of our writes by object.
+    bare_since: BTreeMap<Place, Timestamp>,
+    /// Times of our writes by object, of the last 10 s.
     writes: BTreeMap<(String, String, String), Vec<Timestamp>>,
     /// When the wanted number of pods of a deployment changed last.
-    resized: BTreeMap<(String, String), Timestamp>,
+    resized: BTreeMap<Place, Timestamp>,
+    /// What each name that we gave stood for, by kind, namespace and name.
+    named: BTreeMap<(String, String, String), String>,
+    /// Deployments that are gone, by uid, and when they went.
+    deleted: BTreeMap<String, Timestamp>,
+    /// Candidates that were given up, by namespace and revision.
+    given_up: BTreeMap<Place, String>,
+    /// New deployments that wait for the operator's first answer; `None` while no operator runs.
+    unanswered: Option<BTreeMap<Place, Timestamp>>,
 }
 
 /// One thing to check.
 type Check = fn(&mut Watchdog, &Commit, &Cluster) -> Option<String>;
 
-/// All of them, by number.
-const CHECKS: [(&str, Check); 19] = [
+/// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
+const CHECKS: [(&str, Check); 22] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
+    ("I03", traffic::weight_is_covered_by_ready_pods),
     ("I04", traffic::ready_capacity_is_kept),
     ("I05", traffic::pods_within_surge),
     ("I06", traffic::scaled_to_zero_only_after_drain),
@@ -47,15 +65,17 @@ const CHECKS: [(&str, Check); 19] = [
     ("I15", ownership::only_its_own_namespace_and_children),
     ("I16", ownership::names_fit),
     ("I17", bookkeeping::generation_never_goes_back),
-    ("I18", bookkeeping::phases_follow_the_graph),
+    ("I18", phases::phases_follow_the_graph),
     ("I19", bookkeeping::transition_times_tell_the_truth),
     ("I20", bookkeeping::decisions_count_up),
     ("I21", ownership::spec_is_never_written),
     ("I22", bookkeeping::writes_change_something),
     ("I26", bookkeeping::write_rate_is_bounded),
     ("I28", bookkeeping::status_is_bounded),
+    ("I31", reaction::first_answer_comes_at_once),
     ("I34", ownership::no_finalizers),
     ("I35", ownership::pod_template_never_changes),
+    ("R40", given_up::weight_never_goes_back),
 ];
 
 impl Watchdog {
@@ -68,11 +88,40 @@ impl Watchdog {
             }
         }
         traffic::remember(self, commit, cluster);
+        ownership::remember(self, commit);
+        given_up::remember(self, commit);
     }
 
-    /// Whether an invariant was seen broken.
-    pub fn saw(&self, number: &str) -> bool {
-        self.violations.iter().any(|violation| violation.starts_with(number))
+    /// Checks one answered request.
+    pub fn hear(&mut self, record: &RequestRecord) {
+        if record.who.user != OPERATOR {
+            return;
+        }
+        let checks = [("I22", requests::write_changes_something(record)), ("I23", requests::write_says_what_it_was_decided_on(record))];
+        for (number, words) in checks {
+            if let Some(words) = words {
+                let info = &record.info;
+                self.violations.push(format!("{number} at {}: {} {}: {words}", record.at, info.verb, info.path));
+            }
+        }
+    }
+
+    /// An operator process runs from now on.
+    pub fn operator_started(&mut self) {
+        self.unanswered = Some(BTreeMap::new());
+    }
+
+    /// No operator process runs: nobody can be late.
+    pub fn operator_stopped(&mut self) {
+        self.unanswered = None;
+    }
+
+    /// Checks what only the end of a scenario shows.
+    pub fn end(&mut self, cluster: &Cluster, now: Timestamp) {
+        let orphans = ownership::orphans(self, cluster, now).into_iter().map(|words| format!("I14 at the end: {words}"));
+        let late = reaction::late(self, now).into_iter().map(|words| format!("I31 at the end: {words}"));
+        let found: Vec<String> = orphans.chain(late).collect();
+        self.violations.extend(found);
     }
 }
 

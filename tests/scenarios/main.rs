@@ -13,12 +13,14 @@ mod gates;
 mod gateway;
 mod invariants;
 mod pace;
+mod planted;
 mod pods;
 mod real;
 mod room;
 mod route;
 mod simulated;
 mod size;
+mod sweeps;
 
 use arena::Arena;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use modelward::controllers::operator::{Operator, Options};
-use modelward::runtime::clock::VirtualClock;
+use modelward::runtime::clock::{Clock, VirtualClock};
 use modelward::runtime::driver::Activity;
 use modelward::runtime::telemetry::metrics::Metrics;
 use modelward::sim::actors::gateway::{GatewayBehaviour, Rejection};
@@ -13,9 +13,10 @@ use modelward::sim::actors::labels::Selector;
 use modelward::sim::actors::pods::profile::{Failure, PodProfile, Startup};
 use modelward::sim::cluster::{Identity, WriteOptions};
 use modelward::sim::gateway_api;
+use modelward::sim::routes::access::{Observer, RequestRecord};
 use modelward::sim::service::{SimServer, SimService};
 use modelward::sim::simulation::{Settings, Simulation};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::arena::Arena;
@@ -35,6 +36,21 @@ pub struct Stage {
     pub clock: Arc<VirtualClock>,
     pub watchdog: Arc<Mutex<Watchdog>>,
     pub metrics: Arc<Metrics>,
+    /// Every answered request, of everybody.
+    pub log: Arc<Mutex<Vec<RequestRecord>>>,
+}
+
+/// Shows every request to the watchdog, and keeps it.
+struct Ears {
+    watchdog: Arc<Mutex<Watchdog>>,
+    log: Arc<Mutex<Vec<RequestRecord>>>,
+}
+
+impl Observer for Ears {
+    fn answered(&mut self, record: &RequestRecord) {
+        self.watchdog.lock().unwrap().hear(record);
+        self.log.lock().unwrap().push(record.clone());
+    }
 }
 
 /// Pods that carry the label which the real arm's stages know too.
@@ -76,7 +92,12 @@ impl Gateway for Simulated {
 impl Stage {
     /// Sets the stage on the current runtime.
     pub async fn set(seed: u64) -> Self {
-        let mut simulation = Simulation::with(seed, epoch(), Settings { pod_profiles: profiles(), ..Settings::default() });
+        Self::with(seed, Settings::default()).await
+    }
+
+    /// Sets the stage on the current runtime; the pods' profiles are always those that both arms know.
+    pub async fn with(seed: u64, settings: Settings) -> Self {
+        let mut simulation = Simulation::with(seed, epoch(), Settings { pod_profiles: profiles(), ..settings });
         let clock = Arc::new(VirtualClock::new(epoch()));
         let watchdog = Arc::new(Mutex::new(Watchdog::default()));
         let seeing = Arc::clone(&watchdog);
@@ -88,8 +109,11 @@ impl Stage {
             simulation.cluster.create(&admin, "customresourcedefinitions.apiextensions.k8s.io", "", definition, &options).unwrap();
         }
         let (server, service) = SimServer::start(simulation);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let ears = Ears { watchdog: Arc::clone(&watchdog), log: Arc::clone(&log) };
+        server.with(|state| state.front.observers.push(Box::new(ears)));
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        Self { server: Arc::new(server), service, clock, watchdog, metrics: Arc::new(Metrics::default()) }
+        Self { server: Arc::new(server), service, clock, watchdog, metrics: Arc::new(Metrics::default()), log }
     }
 
     /// A client of somebody with all rights.
@@ -97,8 +121,24 @@ impl Stage {
         self.service.identified(Identity::user("admin")).client("default")
     }
 
+    /// A client that is taken for the operator.
+    pub fn impostor(&self) -> Client {
+        self.service.identified(Identity::user(OPERATOR)).client("default")
+    }
+
+    /// A namespace as scenarios see it.
+    pub fn arena(&self, namespace: &str) -> Arena {
+        Arena {
+            client: self.admin(),
+            namespace: namespace.to_owned(),
+            pace: pace::virtual_time(),
+            gateway: Box::new(Simulated(Arc::clone(&self.server))),
+        }
+    }
+
     /// Starts an operator process; it runs until it is aborted.
     pub fn start_operator(&self, namespace: Option<&str>) -> (JoinHandle<()>, Activity) {
+        self.watchdog.lock().unwrap().operator_started();
         let client = self.service.identified(Identity::user(OPERATOR)).client("default");
         let options = Options { namespace: namespace.map(str::to_owned), ..Options::default() };
         let operator = Operator::new(client, Arc::clone(&self.clock) as _, Arc::clone(&self.metrics), &options);
@@ -128,14 +168,28 @@ impl Stage {
         });
     }
 
-    /// Violations so far; a panic in the operator is one.
+    /// Ends an operator process where it stands, as a crash does.
+    pub fn stop_operator(&self, operator: &JoinHandle<()>) {
+        operator.abort();
+        self.watchdog.lock().unwrap().operator_stopped();
+    }
+
+    /// Violations so far, with those that only the end of a scenario shows; a panic in the operator is one.
     pub fn violations(&self) -> Vec<String> {
+        self.server.with(|state| self.watchdog.lock().unwrap().end(&state.world.cluster, self.clock.now()));
         let mut violations = self.watchdog.lock().unwrap().violations.clone();
         let panics = ["Model", "ModelDeployment"].iter().map(|kind| self.metrics.passes(kind, "panic")).sum::<u64>();
         if panics > 0 {
             violations.push(format!("I31: {panics} panics"));
         }
         violations
+    }
+
+    /// Fails if anything was violated.
+    pub fn check(&self, name: &str) {
+        let violations = self.violations();
+        let first = violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
+        assert!(violations.is_empty(), "{name}: {} violations, the first: {first}", violations.len());
     }
 }
 
@@ -150,34 +204,8 @@ pub fn play(name: &str, body: impl AsyncFnOnce(&Arena)) {
         let stage = Stage::set(1).await;
         stage.make_namespace("play");
         let (operator, _) = stage.start_operator(None);
-        let arena = Arena {
-            client: stage.admin(),
-            namespace: "play".to_owned(),
-            pace: pace::virtual_time(),
-            gateway: Box::new(Simulated(Arc::clone(&stage.server))),
-        };
-        body(&arena).await;
-        operator.abort();
-        let violations = stage.violations();
-        assert!(
-            violations.is_empty(),
-            "{name}: {} violations, the first: {}",
-            violations.len(),
-            violations.iter().take(5).cloned().collect::<Vec<_>>().join("\n")
-        );
+        body(&stage.arena("play")).await;
+        stage.check(name);
+        stage.stop_operator(&operator);
     });
-}
-
-/// Orders kinds for a comparison of end states.
-pub fn end_state(stage: &Stage, namespace: &str) -> Vec<Value> {
-    let kinds = [
-        "deployments.apps",
-        "services",
-        "httproutes.gateway.networking.k8s.io",
-        "poddisruptionbudgets.policy",
-        "modeldeployments.modelward.dev",
-    ];
-    stage.server.with(|state| {
-        kinds.iter().flat_map(|kind| state.world.cluster.list(kind, Some(namespace))).map(|object| (*object).clone()).collect()
-    })
 }

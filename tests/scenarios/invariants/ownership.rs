@@ -1,5 +1,6 @@
 //! I14-I16, I21, I34, I35: whose objects are whose, and what of them may be written.
 
+use jiff::Timestamp;
 use modelward::sim::cluster::{Change, Cluster, Commit};
 use serde_json::Value;
 
@@ -31,18 +32,36 @@ pub fn one_living_owner(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) ->
     (!alive).then(|| "its owner is not there".to_owned())
 }
 
-/// I15 no object outside the parent's namespace is written; no foreign object adopted or deleted.
+/// I15 no object outside the parent's namespace is written; no foreign object adopted, written or deleted.
 pub fn only_its_own_namespace_and_children(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
-    let before = commit.before.as_deref().filter(|_| ours(commit) && !is_our_kind(commit) && !is_event(commit))?;
-    let own = controllers(before).iter().any(|owner| owner["kind"] == "ModelDeployment");
+    if !ours(commit) || is_our_kind(commit) || is_event(commit) {
+        return None;
+    }
+    if commit.namespace.is_empty() {
+        return Some("an object of the whole cluster is written".to_owned());
+    }
+    let before = controllers(commit.before.as_deref()?);
+    let own = before.iter().any(|owner| owner["kind"] == "ModelDeployment");
     let what = if commit.change == Change::Deleted { "deleted" } else { "written" };
-    (!own).then(|| format!("a foreign object is {what}"))
+    if !own {
+        return Some(format!("a foreign object is {what}"));
+    }
+    let uids = |owners: &[&Value]| owners.iter().map(|owner| owner["uid"].clone()).collect::<Vec<_>>();
+    let adopted = commit.after.as_deref().is_some_and(|after| uids(&controllers(after)) != uids(&before));
+    adopted.then(|| "it gets another owner".to_owned())
 }
 
-/// I16 child names at most 63 characters.
-pub fn names_fit(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
-    let long = commit.change == Change::Added && ours(commit) && !is_event(commit) && commit.name.len() > 63;
-    long.then(|| format!("the name has {} characters", commit.name.len()))
+/// I16 child names have at most 63 characters, and no name ever stands for two things.
+pub fn names_fit(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let child = commit.after.as_deref().filter(|_| commit.change == Change::Added && ours(commit) && !is_event(commit))?;
+    if commit.name.len() > 63 {
+        return Some(format!("the name has {} characters", commit.name.len()));
+    }
+    let label = |key: &str| view::label(child, key).unwrap_or_default().to_owned();
+    let identity = format!("{} {} {}", label("modelward.dev/deployment"), label("modelward.dev/revision"), child["data"]);
+    let key = (commit.resource.clone(), commit.namespace.clone(), commit.name.clone());
+    let known = watchdog.named.entry(key).or_insert_with(|| identity.clone());
+    (*known != identity).then(|| format!("the name stood for {known} and now for {identity}"))
 }
 
 /// I21 spec is never written by the operator, nor metadata of the user's.
@@ -94,4 +113,38 @@ fn was_meddled(commit: &Commit) -> bool {
     let managers = commit.before.as_deref().and_then(|object| object.pointer("/metadata/managedFields")).and_then(Value::as_array);
     let foreign = |entry: &&Value| entry["manager"] != "modelward" && entry.pointer("/fieldsV1/f:spec/f:template").is_some();
     managers.into_iter().flatten().find(foreign).is_some()
+}
+
+/// Seconds that the garbage collector may take.
+const COLLECTION_SECONDS_MAX: i64 = 60;
+/// Kinds of children.
+const CHILDREN: [&str; 5] = ["deployments.apps", "services", "poddisruptionbudgets.policy", "controllerrevisions.apps", view::ROUTES];
+
+/// Notes which deployments are gone.
+pub fn remember(watchdog: &mut Watchdog, commit: &Commit) {
+    if commit.resource == DEPLOYMENTS
+        && commit.change == Change::Deleted
+        && let Some(uid) = commit.before.as_deref().and_then(|object| object["metadata"]["uid"].as_str())
+    {
+        watchdog.deleted.insert(uid.to_owned(), commit.at);
+    }
+}
+
+/// I14 no child without a living owner after the bound of the garbage collector.
+pub fn orphans(watchdog: &Watchdog, cluster: &Cluster, now: Timestamp) -> Vec<String> {
+    let children = CHILDREN.iter().flat_map(|kind| cluster.list(kind, None).into_iter().map(move |child| (kind, child)));
+    let ours = children.filter(|(_, child)| view::label(child, "app.kubernetes.io/managed-by") == Some("modelward"));
+    ours.filter_map(|(kind, child)| {
+        let place = format!("{kind} {}/{}", child["metadata"]["namespace"], child["metadata"]["name"]);
+        let owners = controllers(&child);
+        let [owner] = owners.as_slice() else { return Some(format!("{place} has {} controllers", owners.len())) };
+        let uid = owner["uid"].as_str().unwrap_or_default();
+        let parent = cluster.get(DEPLOYMENTS, child["metadata"]["namespace"].as_str()?, owner["name"].as_str()?);
+        if parent.is_some_and(|parent| parent["metadata"]["uid"] == uid) {
+            return None;
+        }
+        let gone = watchdog.deleted.get(uid).map_or(i64::MAX, |at| now.duration_since(*at).as_secs());
+        (gone > COLLECTION_SECONDS_MAX).then(|| format!("{place} outlives its owner by {gone} s"))
+    })
+    .collect()
 }

@@ -13,6 +13,7 @@ struct Spec {
     replicas: i32,
     surge: i32,
     drain: f64,
+    headroom: i32,
 }
 
 fn spec(cluster: &Cluster, namespace: &str, deployment: &str) -> Option<Spec> {
@@ -24,22 +25,30 @@ fn spec(cluster: &Cluster, namespace: &str, deployment: &str) -> Option<Spec> {
         _ => replicas,
     };
     let drain = object.pointer("/spec/traffic/drain").and_then(Value::as_str).map_or(30.0, view::seconds);
-    Some(Spec { replicas, surge: surge.max(1), drain })
+    let headroom = object.pointer("/spec/traffic/headroom").and_then(Value::as_i64).unwrap_or(100);
+    Some(Spec { replicas, surge: surge.max(1), drain, headroom: i32::try_from(headroom).unwrap() })
 }
 
-/// I01 weights of a route are each 0-100 and sum to exactly 100.
+/// I01 weights of a route are each 0-100 and sum to exactly 100, in every rule, and every rule has backends.
 pub fn weights_sum_to_100(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
     let route = commit.after.as_deref().filter(|route| commit.resource == ROUTES && view::deployment_of(route).is_some())?;
     if !ours(commit) {
         return None;
     }
-    let weights = view::route_weights(route);
-    let fine = weights.values().all(|weight| (0..=100).contains(weight)) && weights.values().sum::<i32>() == 100;
-    (!fine).then(|| format!("weights are {weights:?}"))
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if rules.is_empty() {
+        return Some("the route has no rule".to_owned());
+    }
+    rules.iter().find_map(|rule| {
+        let weights = view::rule_weights(rule);
+        let fine =
+            weights.iter().all(|(_, weight)| (0..=100).contains(weight)) && weights.iter().map(|(_, weight)| weight).sum::<i64>() == 100;
+        (!fine).then(|| format!("weights are {weights:?}"))
+    })
 }
 
 /// The deployment whose split this commit may have changed.
-fn split_of(commit: &Commit) -> Option<&str> {
+pub fn split_of(commit: &Commit) -> Option<&str> {
     let carries = commit.resource == ROUTES || commit.resource == "services";
     let deployment = view::deployment_of(view::object(commit)?)?;
     (carries && commit.name == deployment).then_some(deployment)
@@ -51,22 +60,59 @@ pub fn weight_only_to_ready_pods(watchdog: &mut Watchdog, commit: &Commit, clust
     raised_without_pods(commit, cluster).or_else(|| kept_without_pods(watchdog, commit, cluster))
 }
 
-fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
-    let deployment = split_of(commit).filter(|_| ours(commit))?;
-    let ready = view::ready(cluster, &commit.namespace, deployment);
-    let weights =
-        |object: &Value| if commit.resource == ROUTES { view::route_weights(object) } else { view::service_weights(object, &ready) };
-    let before = weights(commit.before.as_deref()?);
-    let after = weights(commit.after.as_deref()?);
-    // A Service beside a route carries no split of its own.
+/// Weights before and after a write of the object that carries the split; none for a Service beside a route.
+pub fn carrier_weights(commit: &Commit, cluster: &Cluster) -> Option<(BTreeMap<String, i32>, BTreeMap<String, i32>)> {
+    let deployment = split_of(commit)?;
     if commit.resource == "services" && cluster.get(ROUTES, &commit.namespace, deployment).is_some() {
         return None;
     }
+    let ready = view::ready(cluster, &commit.namespace, deployment);
+    let weights =
+        |object: &Value| if commit.resource == ROUTES { view::route_weights(object) } else { view::service_weights(object, &ready) };
+    Some((commit.before.as_deref().map(weights).unwrap_or_default(), weights(commit.after.as_deref()?)))
+}
+
+/// Revisions whose weight a write of ours raises, and to what.
+fn raised(commit: &Commit, cluster: &Cluster) -> Vec<(String, i32)> {
+    let weights = carrier_weights(commit, cluster).filter(|_| ours(commit));
+    let Some((before, after)) = weights else { return Vec::new() };
+    after.into_iter().filter(|(revision, weight)| *weight > before.get(revision).copied().unwrap_or(0)).collect()
+}
+
+fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
+    let raised = raised(commit, cluster);
+    let ready = view::ready(cluster, &commit.namespace, split_of(commit)?);
     let count = |revision: &String| ready.get(revision).copied().unwrap_or(0);
-    let raised = after.iter().find(|(revision, weight)| **weight > before.get(*revision).copied().unwrap_or(0) && count(revision) == 0);
-    let (revision, weight) = raised?;
+    let (revision, weight) = raised.iter().find(|(revision, _)| count(revision) == 0)?;
     let others: i32 = ready.iter().filter(|(other, _)| *other != revision).map(|(_, ready)| ready).sum();
-    (others > 0).then(|| format!("{revision} is raised to {weight} without a ready pod"))
+    (others > 0).then(|| format!("{revision} is raised to {weight} % without a ready pod"))
+}
+
+/// I03 no write of ours raises a version's weight above what its ready pods cover, unless the others have no ready pod. A
+/// way back without a gateway is a pin, all or nothing; a version without any ready pod is I02's.
+pub fn weight_is_covered_by_ready_pods(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+    let raised = raised(commit, cluster);
+    let deployment = split_of(commit)?;
+    let spec = spec(cluster, &commit.namespace, deployment)?;
+    let ready = view::ready(cluster, &commit.namespace, deployment);
+    let decision: Value = serde_json::from_str(view::annotation(commit.after.as_deref()?, "modelward.dev/decision")?).ok()?;
+    let shares = commit.resource == "services" && (decision["cause"] != "Advance" || raised.iter().all(|(_, weight)| *weight < 100));
+    if shares {
+        return None;
+    }
+    raised.iter().find_map(|(revision, weight)| {
+        let own = ready.get(revision).copied().unwrap_or(0);
+        let others: i32 = ready.iter().filter(|(other, _)| *other != revision).map(|(_, ready)| ready).sum();
+        let needed = needed_for(&spec, *weight);
+        (own > 0 && others > 0 && own < needed)
+            .then(|| format!("{revision} is raised to {weight} % with {own} ready pods, {needed} are needed"))
+    })
+}
+
+/// Pods that carry `weight` percent, by the rule of the contract page.
+fn needed_for(spec: &Spec, weight: i32) -> i32 {
+    let hundredths = i64::from(spec.replicas) * i64::from(weight) * i64::from(spec.headroom);
+    spec.replicas.min(i32::try_from((hundredths + 9_999) / 10_000).unwrap())
 }
 
 fn kept_without_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
@@ -200,13 +246,9 @@ fn note_weights(watchdog: &mut Watchdog, commit: &Commit, weights: BTreeMap<Stri
     let listed = weights.keys().map(|revision| (commit.namespace.clone(), revision.clone()));
     for key in known.into_iter().chain(listed) {
         let weight = weights.get(&key.1).copied().unwrap_or(0);
-        let entry = watchdog.weights.entry(key.clone()).or_insert((weight, commit.at));
+        let entry = watchdog.weights.entry(key).or_insert((weight, commit.at));
         if entry.0 != weight {
             *entry = (weight, commit.at);
-        }
-        match weight {
-            0 => drop(watchdog.zero_since.entry(key).or_insert(commit.at)),
-            _ => drop(watchdog.zero_since.remove(&key)),
         }
     }
 }

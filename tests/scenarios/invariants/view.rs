@@ -13,6 +13,11 @@ pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get("labels")?.get(key)?.as_str()
 }
 
+/// An annotation of an object.
+pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
+}
+
 /// The ModelDeployment that an object belongs to, by label.
 pub fn deployment_of(object: &Value) -> Option<&str> {
     label(object, "modelward.dev/deployment")
@@ -39,14 +44,19 @@ pub fn ready(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<S
     ready
 }
 
+/// Backends of a rule with their weights.
+pub fn rule_weights(rule: &Value) -> Vec<(String, i64)> {
+    let backends = rule["backendRefs"].as_array().into_iter().flatten();
+    let weight = |backend: &Value| backend.get("weight").and_then(Value::as_i64).unwrap_or(1);
+    backends.map(|backend| (backend["name"].as_str().unwrap_or_default().to_owned(), weight(backend))).collect()
+}
+
 /// Weights that a route gives, by revision.
 pub fn route_weights(route: &Value) -> BTreeMap<String, i32> {
-    let backends = route.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
-    let backends = backends.filter_map(|rule| rule["backendRefs"].as_array()).flatten();
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
     let mut weights = BTreeMap::new();
-    for backend in backends {
-        let weight = backend.get("weight").and_then(Value::as_i64).unwrap_or(1);
-        *weights.entry(backend["name"].as_str().unwrap().to_owned()).or_insert(0) += i32::try_from(weight).unwrap();
+    for (revision, weight) in rules.flat_map(rule_weights) {
+        *weights.entry(revision).or_insert(0) += i32::try_from(weight).unwrap();
     }
     weights
 }

@@ -1,0 +1,54 @@
+//! I22 and I23 as requests show them: writes that do something, and say what they were decided on.
+
+use modelward::sim::routes::access::RequestRecord;
+use serde_json::Value;
+
+/// A request that was meant to change something, and was taken.
+fn is_taken_write(record: &RequestRecord) -> bool {
+    let writes = ["create", "update", "patch", "delete", "deletecollection"].contains(&record.info.verb.as_str());
+    writes && (200..300).contains(&record.code) && !record.query.contains("dryRun=All")
+}
+
+/// I22 no write that commits nothing: the object was like that already.
+pub fn write_changes_something(record: &RequestRecord) -> Option<String> {
+    (is_taken_write(record) && record.commits == 0).then(|| "the write changed nothing".to_owned())
+}
+
+/// I23 an update carries resourceVersion; an apply to what exists uid and resourceVersion; a deletion both as preconditions.
+/// Events are told beside the objects, and nothing is decided on them.
+pub fn write_says_what_it_was_decided_on(record: &RequestRecord) -> Option<String> {
+    let info = &record.info;
+    if !info.is_resource || info.resource == "events" || record.query.contains("dryRun=All") {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(&record.body).unwrap_or(Value::Null);
+    match info.verb.as_str() {
+        "update" => missing(&body["metadata"], &["resourceVersion"]),
+        "patch" => patch(record, &body),
+        "delete" => missing(&body["preconditions"], &["uid", "resourceVersion"]),
+        "deletecollection" => Some("it deletes whatever there is".to_owned()),
+        _ => None,
+    }
+}
+
+fn patch(record: &RequestRecord, body: &Value) -> Option<String> {
+    match record.content_type.as_str() {
+        "application/apply-patch+yaml" => {
+            // 200: it existed. By force it may never be sent without having seen what it overwrites.
+            let bound = record.code == 200 || record.query.contains("force=true");
+            if bound { missing(&body["metadata"], &["uid", "resourceVersion"]) } else { None }
+        }
+        "application/json-patch+json" => {
+            let names_revision = |step: &Value| step["path"] == "/metadata/resourceVersion" && step["value"].is_string();
+            let named = body.as_array().is_some_and(|steps| steps.iter().any(names_revision));
+            (!named).then(|| "resourceVersion is not part of it".to_owned())
+        }
+        _ => missing(&body["metadata"], &["resourceVersion"]),
+    }
+}
+
+/// Which of `fields` are not there.
+fn missing(object: &Value, fields: &[&str]) -> Option<String> {
+    let absent: Vec<&str> = fields.iter().copied().filter(|field| object[*field].as_str().is_none_or(str::is_empty)).collect();
+    (!absent.is_empty()).then(|| format!("without {}", absent.join(" and ")))
+}

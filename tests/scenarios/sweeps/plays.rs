@@ -1,0 +1,144 @@
+//! The scenarios that are swept, and how one is run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use modelward::sim::cluster::{Identity, Patch, WriteOptions};
+use modelward::sim::simulation::Settings;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::crash::{Guillotine, Hook, Kill};
+use super::end::EndState;
+use crate::arena::at;
+use crate::fixtures::{Split, canary, model, with_startup};
+use crate::simulated::{Stage, runtime};
+
+/// Virtual time between a death and the next process.
+const DOWNTIME: Duration = Duration::from_secs(3);
+/// Virtual time in which everything comes to rest after the last phase.
+const REST: Duration = Duration::from_secs(90);
+/// Looks before a wait is given up, one per virtual second.
+const LOOKS_MAX: usize = 900;
+
+/// What happens to the new version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    TakesOver,
+    Aborted,
+    NeverReady,
+}
+
+/// A scenario to sweep.
+pub struct Play {
+    pub name: &'static str,
+    split: Split,
+    fate: Fate,
+}
+
+pub const ROUTE: Play = Play { name: "route", split: Split::Route, fate: Fate::TakesOver };
+pub const PODS: Play = Play { name: "pods", split: Split::Pods, fate: Fate::TakesOver };
+pub const ROUTE_ABORT: Play = Play { name: "route-abort", split: Split::Route, fate: Fate::Aborted };
+pub const PODS_ABORT: Play = Play { name: "pods-abort", split: Split::Pods, fate: Fate::Aborted };
+pub const ROUTE_NEVER_READY: Play = Play { name: "route-never-ready", split: Split::Route, fate: Fate::NeverReady };
+pub const PODS_NEVER_READY: Play = Play { name: "pods-never-ready", split: Split::Pods, fate: Fate::NeverReady };
+
+/// Runs `play` from the first release to its end, with the operator killed once, or not at all.
+pub fn run(play: &Play, kill: Option<Kill>) -> Outcome {
+    runtime().block_on(async {
+        let stage = Stage::with(1, Settings { events: false, ..Settings::default() }).await;
+        stage.make_namespace("play");
+        let guillotine = Guillotine::new(kill);
+        stage.server.with(|state| state.front.interceptor = Some(Box::new(Hook(Arc::clone(&guillotine)))));
+        let user = User(&stage);
+        tokio::select! {
+            biased;
+            () = process(&stage, &guillotine) => {}
+            () = user.plays(play) => {}
+        }
+        assert!(guillotine.is_done(), "{}: there was no such request", play.name);
+        let end = stage.server.with(|state| EndState::of(&state.world.cluster, "play"));
+        Outcome { end, violations: stage.violations(), requests: guillotine.requests() }
+    })
+}
+
+/// The operator's process, and its successor.
+async fn process(stage: &Stage, guillotine: &Guillotine) {
+    loop {
+        let (operator, _) = stage.start_operator(None);
+        guillotine.fallen.notified().await;
+        stage.stop_operator(&operator);
+        tokio::time::sleep(DOWNTIME).await;
+        guillotine.revive();
+    }
+}
+
+/// Who applies, commands and looks, through the direct door: it costs no requests.
+struct User<'a>(&'a Stage);
+
+impl User<'_> {
+    async fn plays(&self, play: &Play) {
+        self.apply("models.modelward.dev", "Model", model());
+        self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.0.0", play));
+        self.until("the first release serves", |object| phase(object) == "Active").await;
+        self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.1.0", play));
+        match play.fate {
+            Fate::TakesOver => {
+                self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
+                    .await;
+            }
+            Fate::Aborted => {
+                self.until("25 % hold", |object| phase(object) == "Holding" && at(object, "/status/candidate/weight") == 25).await;
+                self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "abort:1"}}}));
+                self.until("it is taken back", |object| phase(object) == "RolledBack").await;
+            }
+            Fate::NeverReady => drop(self.until("it is taken back", |object| phase(object) == "RolledBack").await),
+        }
+        tokio::time::sleep(REST).await;
+    }
+
+    /// The canary of other scenarios with short holds.
+    fn deployment(&self, version: &str, play: &Play) -> Value {
+        let mut pace = crate::pace::virtual_time();
+        (pace.hold, pace.drain, pace.propagation) = ("20s", "10s", "2s");
+        let arena = crate::Arena { pace, ..self.0.arena("play") };
+        let object = canary(&arena, version, play.split);
+        if play.fate == Fate::NeverReady && version == "1.1.0" { with_startup(object, "never", "60s") } else { object }
+    }
+
+    fn apply(&self, resource: &str, kind: &str, mut object: Value) {
+        object["apiVersion"] = "modelward.dev/v1alpha1".into();
+        object["kind"] = kind.into();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        self.write(resource, &name, Patch::Apply { object, force: true });
+    }
+
+    fn patch(&self, patch: Value) {
+        self.write("modeldeployments.modelward.dev", "chat", Patch::Merge(patch));
+    }
+
+    fn write(&self, resource: &str, name: &str, patch: Patch) {
+        let options = WriteOptions::manager("kubectl");
+        self.0.server.with(|state| {
+            state.world.cluster.patch(&Identity::user("admin"), resource, "play", name, None, patch, &options).unwrap();
+        });
+    }
+
+    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) {
+        let mut last = Value::Null;
+        for _ in 0..LOOKS_MAX {
+            let object = self.0.server.with(|state| state.world.cluster.get("modeldeployments.modelward.dev", "play", "chat"));
+            last = object.map_or(Value::Null, |object| (*object).clone());
+            let current = at(&last, "/status/observedGeneration") == at(&last, "/metadata/generation");
+            if current && reached(&last) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("never happened: {what}; {}", serde_json::to_string_pretty(&last["status"]).unwrap());
+    }
+}
+
+fn phase(object: &Value) -> &str {
+    at(object, "/status/phase").as_str().unwrap_or_default()
+}
