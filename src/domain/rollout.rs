@@ -15,7 +15,7 @@ mod steady;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use crate::domain::command::Command;
 use crate::domain::record::{Decision, Record};
@@ -91,6 +91,18 @@ pub struct Situation<'a> {
 }
 
 impl Situation<'_> {
+    /// The moment as it is remembered.
+    fn stamp(&self) -> Timestamp {
+        self.after(SignedDuration::ZERO)
+    }
+
+    /// The moment after `delay` as it is remembered. Status keeps whole seconds: rounded up, no wait is cut short, and what
+    /// is read back is what was written.
+    fn after(&self, delay: SignedDuration) -> Timestamp {
+        let exact = self.now + delay;
+        exact.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).unwrap_or(exact)
+    }
+
     fn view(&self, revision: &RevisionName) -> RevisionView {
         self.revisions.get(revision).cloned().unwrap_or_default()
     }

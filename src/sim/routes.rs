@@ -24,7 +24,7 @@ mod write;
 use std::sync::Arc;
 
 use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
-pub use self::body::BODY_BYTES_MAX;
+pub use self::body::{BODY_BYTES_MAX, too_large};
 pub use self::reply::{Answer, Reply};
 pub use self::request::{ApiRequest, Query, RequestInfo};
 pub use self::stream::{FrameSink, VirtualClock};
@@ -125,7 +125,13 @@ impl Front {
     }
 
     fn answer(&mut self, cluster: &mut Cluster, request: &ApiRequest, query: &Query, info: &RequestInfo, open: OpenSink<'_>) -> Answer {
-        self.serve(cluster, request, query, info, open).unwrap_or_else(|error| Answer::Whole(Reply::error(&error)))
+        let mut answer = self.serve(cluster, request, query, info, open).unwrap_or_else(|error| Answer::Whole(Reply::error(&error)));
+        if let Answer::Whole(reply) = &mut answer
+            && request.method == "HEAD"
+        {
+            reply.body = bytes::Bytes::new();
+        }
+        answer
     }
 
     fn serve(

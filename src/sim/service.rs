@@ -21,9 +21,10 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 pub use self::body::ResponseBody;
+use self::driver::Clock;
 use self::inbox::Inbox;
-use crate::sim::cluster::{Cluster, Identity};
-use crate::sim::routes::{ApiRequest, Front};
+use crate::sim::cluster::{Cluster, Identity, WatchId};
+use crate::sim::routes::{ApiRequest, Front, OpenSink, Served};
 
 /// Time from the sending of a request to its answer.
 pub const LATENCY: Duration = Duration::from_millis(1);
@@ -76,28 +77,47 @@ pub struct State<W> {
 pub struct SimServer<W> {
     state: Arc<Mutex<State<W>>>,
     inbox: Arc<Inbox>,
+    clock: Clock,
     driver: JoinHandle<()>,
 }
 
 impl<W: World + 'static> SimServer<W> {
     /// Starts serving on the current runtime, which must be single-threaded with a paused clock. The world's present time is
     /// the runtime's present time.
-    pub fn start(world: W) -> (Self, SimService) {
+    pub fn start(mut world: W) -> (Self, SimService) {
+        let clock = Clock::starting(world.cluster().now());
         let state = Arc::new(Mutex::new(State { world, front: Front::default() }));
         let inbox = Arc::new(Inbox::default());
-        let driver = tokio::spawn(driver::run(Arc::clone(&state), Arc::clone(&inbox)));
+        let driver = tokio::spawn(driver::run(Arc::clone(&state), Arc::clone(&inbox), clock));
         let service = SimService { inbox: Arc::clone(&inbox), identity: Identity::user("simulation") };
-        (Self { state, inbox, driver }, service)
+        (Self { state, inbox, clock, driver }, service)
     }
 
-    /// Access to world and surface, for tests, faults and reports. Afterwards the actors hear of what was written.
+    /// Access to world and surface, for tests, faults and reports. Before it the world catches up with the runtime's clock,
+    /// afterwards the actors hear of what was written.
     pub fn with<R>(&self, access: impl FnOnce(&mut State<W>) -> R) -> R {
         let mut state = lock(&self.state);
+        driver::catch_up(&mut state, self.clock);
         let result = access(&mut state);
         state.world.settle();
         drop(state);
         self.inbox.wake();
         result
+    }
+
+    /// Serves a request at once, past the inbox: for clients outside the world.
+    pub fn serve_now(&self, request: &ApiRequest, open: OpenSink<'_>) -> Served {
+        self.with(|State { world, front }| front.handle(world.cluster(), request, open))
+    }
+
+    /// Ends a watch whose reader is gone.
+    pub fn unwatch(&self, id: WatchId) {
+        self.with(|state| state.world.cluster().unwatch(id));
+    }
+
+    /// The virtual time, as the runtime's clock shows it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 

@@ -58,7 +58,7 @@ fn take_weight_back(situation: &Situation<'_>, mut record: Record, candidate: &C
     let decision = record.next_decision(situation.generation, split, Cause::NotReady, message.clone());
     record.decision = decision.clone();
     record.settled = decision.clone();
-    let waiting = Candidate { reached: None, waiting_since: situation.now, ..candidate.clone() };
+    let waiting = Candidate { reached: None, waiting_since: situation.stamp(), ..candidate.clone() };
     record.candidate = Some(waiting.clone());
     let reason = Reason::new("CandidateNotReady", message);
     let mut plan = base(situation, record, &waiting, State::Progressing, reason.clone());
@@ -77,7 +77,7 @@ fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goa
 fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, goal: Goal) -> Plan {
     let stands = standing(situation, &record).split.candidate_weight();
     let same_weight = goal.weight == record.decision.split.candidate_weight();
-    let mut next = Candidate { pods: goal.pods, waiting_since: situation.now, blocked: false, ..candidate.clone() };
+    let mut next = Candidate { pods: goal.pods, waiting_since: situation.stamp(), blocked: false, ..candidate.clone() };
     // Pods that join a widened Service take traffic by themselves: asking for more of them is a raise of its own.
     if !same_weight || widened(situation, stands) {
         let message = format!("{} % for the candidate, with {} pods", goal.weight, goal.pods);
@@ -133,7 +133,7 @@ fn wait_for_pods(situation: &Situation<'_>, mut record: Record, candidate: &Cand
     let ready = situation.ready(&candidate.revision);
     let counted = format!("{ready} of {} pods of the candidate are ready", candidate.pods);
     let no_room = no_room(situation, candidate);
-    let waiting_since = if candidate.blocked && no_room.is_none() { situation.now } else { candidate.waiting_since };
+    let waiting_since = if candidate.blocked && no_room.is_none() { situation.stamp() } else { candidate.waiting_since };
     let next = Candidate { blocked: no_room.is_some(), waiting_since, ..candidate.clone() };
     record.candidate = Some(next.clone());
     let newly_blocked = next.blocked && !candidate.blocked;
@@ -191,7 +191,7 @@ fn keep(situation: &Situation<'_>, record: Record, candidate: &Candidate, state:
 }
 
 fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
-    let reached = situation.now + situation.settings.propagation_delay;
+    let reached = situation.after(situation.settings.propagation_delay);
     let next = Candidate { reached: Some(reached), blocked: false, ..candidate.clone() };
     record.candidate = Some(next.clone());
     record.settled = record.decision.clone();
@@ -266,9 +266,9 @@ fn promote(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
     let version = situation.view(&revision).version;
     record.stable = revision.clone();
     record.candidate = None;
-    record.zero_since = Some(situation.now);
-    record.since = situation.now;
-    record.note_served(&revision, &version, situation.now);
+    record.zero_since = Some(situation.stamp());
+    record.since = situation.stamp();
+    record.note_served(&revision, &version, situation.stamp());
     let reason = Reason::new("RolloutCompleted", format!("version {version} has all of the traffic"));
     let split = standing(situation, &record).clone();
     let mut plan = Plan::new(Some(record), State::Serving, reason.clone()).size(situation, &revision, situation.settings.replicas);

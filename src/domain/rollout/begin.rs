@@ -33,8 +33,8 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         revision: revision.clone(),
         stage_weight,
         pods: 0,
-        begun: situation.now,
-        waiting_since: situation.now,
+        begun: situation.stamp(),
+        waiting_since: situation.stamp(),
         blocked: false,
         reached: None,
         hold_ended: false,
@@ -44,7 +44,7 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
     let message = format!("version {} starts to replace {from}", view.version);
     record.candidate = Some(candidate.clone());
     record.zero_since = None;
-    record.since = situation.now;
+    record.since = situation.stamp();
     let Goal { pods, weight } = goal::of(situation, &record, &candidate);
     let target = Split::between(record.stable.clone(), revision.clone(), weight);
     record.decision = record.next_decision(situation.generation, target, Cause::Advance, message.clone());

@@ -21,7 +21,7 @@ pub(super) fn leftovers(situation: &Situation<'_>, mut plan: Plan) -> Plan {
         let settings = situation.settings;
         let replaced = target(situation, &record).is_some_and(|wanted| *wanted != record.stable) || record.candidate.is_some();
         let delay = if replaced { settings.drain } else { settings.drain.max(settings.scale_down_delay) };
-        let since = *record.zero_since.get_or_insert(situation.now);
+        let since = *record.zero_since.get_or_insert(situation.stamp());
         match since + delay {
             due if due <= situation.now => plan.remove.extend(removable),
             due => plan = plan.look_at(due),

@@ -74,7 +74,7 @@ fn abort(situation: &Situation<'_>, record: &mut Record) -> Result<String, Strin
     candidate.retreat = Some(Retreat { cause: Cause::Abort, reason: reason.clone() });
     candidate.reached = None;
     let against = candidate.revision.clone();
-    record.overriding = Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.now, reason });
+    record.overriding = Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.stamp(), reason });
     Ok("back to the stable revision".to_owned())
 }
 
@@ -89,7 +89,7 @@ fn resume(situation: &Situation<'_>, record: &mut Record) -> Result<String, Stri
     }
     record.paused = false;
     if let Some(candidate) = &mut record.candidate {
-        candidate.waiting_since = situation.now;
+        candidate.waiting_since = situation.stamp();
     }
     Ok("forward steps go on".to_owned())
 }
@@ -102,7 +102,7 @@ fn retry(record: &mut Record) -> Result<String, String> {
 }
 
 fn restart(situation: &Situation<'_>, record: &mut Record) -> Result<String, String> {
-    record.restarted_at = Some(situation.now);
+    record.restarted_at = Some(situation.stamp());
     Ok("pods are replaced one after the other".to_owned())
 }
 

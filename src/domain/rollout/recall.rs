@@ -30,7 +30,7 @@ fn adopted(situation: &Situation<'_>, record: &Record, live: &Decision) -> Recor
     if let Some(candidate) = &mut record.candidate {
         candidate.retreat = candidate.retreat.take().or_else(|| retreat_of(live));
         candidate.reached = None;
-        candidate.waiting_since = situation.now;
+        candidate.waiting_since = situation.stamp();
     }
     record.decision = live.clone();
     record.settled = live.clone();
@@ -63,7 +63,7 @@ fn rebuilt(situation: &Situation<'_>) -> Option<Record> {
         Some(live) => live.clone(),
         None => from_what_runs(situation)?,
     };
-    let mut record = Record::first(decision.split.stable.clone(), decision.generation, decision.nonce.clone(), situation.now);
+    let mut record = Record::first(decision.split.stable.clone(), decision.generation, decision.nonce.clone(), situation.stamp());
     record.overriding.clone_from(&decision.overriding);
     (record.stable, record.candidate) = sides(situation, &decision);
     record.history = history(situation, &record.stable);
@@ -90,8 +90,8 @@ fn sides(situation: &Situation<'_>, decision: &Decision) -> (RevisionName, Optio
         revision: share.revision.clone(),
         stage_weight: decision.stage_weight,
         pods: situation.replicas(&share.revision),
-        begun: situation.now,
-        waiting_since: situation.now,
+        begun: situation.stamp(),
+        waiting_since: situation.stamp(),
         blocked: false,
         reached: None,
         hold_ended: false,
@@ -118,6 +118,6 @@ fn from_what_runs(situation: &Situation<'_>) -> Option<Decision> {
 
 fn history(situation: &Situation<'_>, stable: &RevisionName) -> Vec<Served> {
     let view = situation.view(stable);
-    let served = Served { revision: stable.clone(), version: view.version.clone(), since: situation.now };
+    let served = Served { revision: stable.clone(), version: view.version.clone(), since: situation.stamp() };
     if view.served { vec![served] } else { Vec::new() }
 }

@@ -72,7 +72,7 @@ fn decide_way_back(situation: &Situation<'_>, mut record: Record, candidate: &Ca
             revision: record.stable.clone(),
             against: candidate.revision.clone(),
             by: "progressDeadline".to_owned(),
-            since: situation.now,
+            since: situation.stamp(),
             reason: why.reason.clone(),
         });
     }
@@ -117,7 +117,7 @@ fn leave(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: 
     }
     match candidate.reached {
         None => {
-            let reached = situation.now + situation.settings.propagation_delay;
+            let reached = situation.after(situation.settings.propagation_delay);
             let mut record = record;
             let next = Candidate { reached: Some(reached), ..candidate.clone() };
             record.candidate = Some(next.clone());
@@ -155,8 +155,8 @@ fn shrink(situation: &Situation<'_>, record: Record, candidate: &Candidate, why:
 /// No weight is left: the candidate is one of the revisions that leave.
 fn gone(situation: &Situation<'_>, mut record: Record, why: &Retreat) -> Plan {
     record.candidate = None;
-    record.zero_since = Some(situation.now);
-    record.since = situation.now;
+    record.zero_since = Some(situation.stamp());
+    record.since = situation.stamp();
     let plan = steady::stay(situation, record);
     match why.cause {
         Cause::Superseded | Cause::Advance => Plan { state: State::Progressing, reason: reason_of(why), ..plan },

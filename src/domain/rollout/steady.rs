@@ -10,7 +10,7 @@ pub(super) fn first_release(situation: &Situation<'_>) -> Plan {
         Wanted::Unresolved(reason) => Plan::new(None, State::Waiting, reason.clone()),
         Wanted::Revision(revision) => {
             let nonce = situation.command.map(|command| command.nonce.clone());
-            let record = Record::first(revision.clone(), situation.generation, nonce, situation.now);
+            let record = Record::first(revision.clone(), situation.generation, nonce, situation.stamp());
             stay(situation, record)
         }
     }
@@ -37,8 +37,8 @@ fn note_service(situation: &Situation<'_>, mut record: Record, mut plan: Plan) -
         plan.marks.push((stable.clone(), Mark::Served));
     }
     if complete && record.history.first().is_none_or(|newest| newest.revision != stable) {
-        record.note_served(&stable, &view.version, situation.now);
-        record.since = situation.now;
+        record.note_served(&stable, &view.version, situation.stamp());
+        record.since = situation.stamp();
         plan = plan.note(false, Reason::new("Released", format!("version {} serves with {} pods", view.version, view.pods.ready)));
     }
     plan.record = Some(record);

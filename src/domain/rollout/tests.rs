@@ -360,3 +360,23 @@ fn dying_while_a_candidate_is_given_up_never_gives_it_weight_again() {
         }
     }
 }
+
+#[test]
+fn remembered_times_are_whole_seconds_and_no_wait_is_cut_short() {
+    let mut model = Model::new(settings(TrafficMode::Gateway));
+    model.nanoseconds = 600_000_000;
+    model.want("a");
+    model.run(600);
+    model.want("b");
+    model.run_until(|model| model.weight_of("b") == 10 && model.state() == State::Holding);
+    let record = model.record();
+    let candidate = record.candidate.clone().unwrap();
+    for time in [record.since, candidate.begun, candidate.waiting_since, candidate.reached.unwrap()] {
+        assert_eq!(time.subsec_nanosecond(), 0);
+    }
+    model.command("restart:1");
+    model.run_until(|model| model.record().stable == name("b"));
+    let record = model.record();
+    assert_eq!(record.restarted_at.unwrap().subsec_nanosecond(), 0, "a time that status cuts would restart the pods once more");
+    assert!(record.zero_since.unwrap() >= model.now(), "the drain time is counted from no sooner than the promotion");
+}

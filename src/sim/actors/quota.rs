@@ -1,20 +1,19 @@
 //! The ResourceQuota controller: brings `status` in line with what is really used.
 //!
-//! Takes quotas and the objects that they count; writes the status of quotas. What comes is charged by the API server's
-//! admission; what goes is noticed here.
-
-pub mod count;
+//! Takes quotas and everything that goes; writes the status of quotas. What comes is charged by the API server's
+//! admission, which also knows how to count; what goes is noticed here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use self::count::{resource_of, usage};
 use super::backoff::Backoff;
 use super::client::Client;
-use super::object::{self, is_deleting, key, map};
+use super::object::{self, key};
 use super::replica_set::order::has_ended;
 use super::{Actor, Commit};
+use crate::sim::admission::quota::used;
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Change, Cluster};
 use crate::sim::simulation::Schedule;
@@ -26,13 +25,13 @@ const QUOTAS: &str = "resourcequotas";
 pub struct Quotas {
     client: Client,
     backoff: Backoff,
-    /// By namespace and quota: the resources that it counts.
-    counted: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// Names of quotas by namespace.
+    quotas: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { client: Client::controller_manager(), backoff: Backoff::controller(), counted: BTreeMap::new() }
+        Self { client: Client::controller_manager(), backoff: Backoff::controller(), quotas: BTreeMap::new() }
     }
 }
 
@@ -45,10 +44,12 @@ impl Actor for Quotas {
         if commit.resource == QUOTAS {
             self.notice_quota(commit, schedule);
         }
-        let ended = |object: &Option<std::sync::Arc<Value>>| object.as_deref().is_some_and(|pod| has_ended(pod) || is_deleting(pod));
-        let released = commit.change == Change::Deleted || (commit.resource == "pods" && !ended(&commit.before) && ended(&commit.after));
-        if released {
-            self.enter(&commit.namespace, &commit.resource, schedule);
+        let ended = |object: &Option<Arc<Value>>| object.as_deref().is_some_and(has_ended);
+        let pod_ended = commit.resource == "pods" && !ended(&commit.before) && ended(&commit.after);
+        if commit.change == Change::Deleted || pod_ended {
+            for quota in self.quotas.get(&commit.namespace).into_iter().flatten() {
+                schedule.soon(&key(&commit.namespace, quota));
+            }
         }
     }
 
@@ -71,32 +72,20 @@ impl Actor for Quotas {
 
 impl Quotas {
     fn notice_quota(&mut self, commit: &Commit, schedule: &mut Schedule) {
-        let quotas = self.counted.entry(commit.namespace.clone()).or_default();
-        let Some(quota) = &commit.after else {
+        let quotas = self.quotas.entry(commit.namespace.clone()).or_default();
+        if commit.after.is_none() {
             quotas.remove(&commit.name);
             return;
-        };
-        let limits = map(quota, &["spec", "hard"]).into_iter().flatten();
-        let resources = limits.map(|(limit, _)| resource_of(limit).to_owned()).collect();
-        quotas.insert(commit.name.clone(), resources);
-        if commit.subresource.as_deref() != Some("status") {
+        }
+        quotas.insert(commit.name.clone());
+        // Charges by admission are exact; everything else that changes a quota asks for a recount.
+        if commit.manager != "kube-apiserver" {
             schedule.soon(&key(&commit.namespace, &commit.name));
         }
     }
 
-    /// Something that counts has gone.
-    fn enter(&self, of: &str, resource: &str, schedule: &mut Schedule) {
-        for (quota, counted) in self.counted.get(of).into_iter().flatten() {
-            if counted.contains(resource) {
-                schedule.soon(&key(of, quota));
-            }
-        }
-    }
-
     fn sync(&self, quota: &Value, cluster: &mut Cluster) -> Result<(), ApiError> {
-        let of = object::namespace(quota);
-        let used = usage(quota, cluster.now(), |resource| cluster.list(resource, Some(of)));
-        let used: serde_json::Map<String, Value> = used.into_iter().map(|(limit, amount)| (limit, json!(amount.to_string()))).collect();
+        let used = used(cluster, object::namespace(quota), quota);
         let status = json!({ "hard": quota["spec"]["hard"], "used": used });
         self.client.update_status(cluster, QUOTAS, quota, status)
     }

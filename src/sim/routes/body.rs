@@ -70,11 +70,13 @@ pub fn unsupported(types: &str) -> ApiError {
 
 /// 413 for bodies over the limit.
 pub fn check_size(body: &Bytes) -> Result<(), ApiError> {
-    if body.len() <= BODY_BYTES_MAX {
-        return Ok(());
-    }
+    if body.len() <= BODY_BYTES_MAX { Ok(()) } else { Err(too_large()) }
+}
+
+/// The refusal of a body over the limit.
+pub fn too_large() -> ApiError {
     let message = format!("Request entity too large: limit is {BODY_BYTES_MAX}");
-    Err(ApiError::new(413, "RequestEntityTooLarge", message).with_details(json!({})))
+    ApiError::new(413, "RequestEntityTooLarge", message).with_details(json!({}))
 }
 
 fn from_json(body: &Bytes) -> Result<Decoded, String> {

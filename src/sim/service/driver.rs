@@ -11,15 +11,14 @@ use super::{LATENCY, ResponseBody, State, World, lock};
 use crate::sim::routes::{Answer, response};
 
 /// Serves until the task is aborted.
-pub(super) async fn run<W: World + 'static>(state: Arc<Mutex<State<W>>>, inbox: Arc<Inbox>) {
-    let clock = Clock { start: Instant::now(), epoch: lock(&state).world.cluster().now() };
+pub(super) async fn run<W: World + 'static>(state: Arc<Mutex<State<W>>>, inbox: Arc<Inbox>, clock: Clock) {
     loop {
         let due = lock(&state).world.next_due().map(|due| clock.instant(due));
         let turn = inbox.oldest().map(|sent| sent + LATENCY);
         let next = [due, turn].into_iter().flatten().min();
         tokio::select! {
             biased;
-            () = sleep_or_never(next) => step(&state, &inbox, &clock),
+            () = sleep_or_never(next) => step(&state, &inbox, clock),
             () = inbox.news() => {}
         }
     }
@@ -33,16 +32,25 @@ async fn sleep_or_never(until: Option<Instant>) {
 }
 
 /// One instant: first what is due in the world, then the requests whose turn it is, each followed by the actors' hearing.
-fn step<W: World>(state: &Arc<Mutex<State<W>>>, inbox: &Inbox, clock: &Clock) {
-    let now = Instant::now();
+fn step<W: World>(state: &Arc<Mutex<State<W>>>, inbox: &Inbox, clock: Clock) {
     let mut state = lock(state);
-    let virtual_now = clock.timestamp(now);
-    state.front.clock().set(virtual_now);
-    state.world.advance(virtual_now);
+    catch_up(&mut state, clock);
     // Requests of this very instant may still be coming from tasks that have not run yet: they wait for their turn.
-    for pending in inbox.take(now - LATENCY) {
+    for pending in inbox.take(Instant::now() - LATENCY) {
         serve(&mut state, pending);
     }
+}
+
+/// Brings the world to the time of the runtime, one due instant after the other, so that ages in tables are right.
+pub(super) fn catch_up<W: World>(state: &mut State<W>, clock: Clock) {
+    let now = clock.now();
+    while let Some(due) = state.world.next_due().filter(|due| *due < now) {
+        let due = due.max(state.front.clock().now());
+        state.front.clock().set(due);
+        state.world.advance(due);
+    }
+    state.front.clock().set(now);
+    state.world.advance(now);
 }
 
 fn serve<W: World>(state: &mut State<W>, pending: Pending) {
@@ -74,19 +82,25 @@ fn serve<W: World>(state: &mut State<W>, pending: Pending) {
 }
 
 /// Virtual time as the runtime's clock shows it.
-struct Clock {
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
     start: Instant,
     epoch: Timestamp,
 }
 
 impl Clock {
-    fn timestamp(&self, now: Instant) -> Timestamp {
-        let elapsed = SignedDuration::try_from(now - self.start).unwrap_or(SignedDuration::MAX);
+    /// The runtime's present time is `epoch`.
+    pub(super) fn starting(epoch: Timestamp) -> Self {
+        Self { start: Instant::now(), epoch }
+    }
+
+    pub(super) fn now(self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(Instant::now() - self.start).unwrap_or(SignedDuration::MAX);
         self.epoch.checked_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 
-    /// The instant of a time; the past is now, and the end of the calendar is far enough for anything later.
-    fn instant(&self, at: Timestamp) -> Instant {
+    /// The instant of a time; before the start: the start.
+    fn instant(self, at: Timestamp) -> Instant {
         let ahead = Duration::try_from(at.duration_since(self.epoch)).unwrap_or(Duration::ZERO);
         self.start + ahead
     }

@@ -87,8 +87,8 @@ async fn order_served(names: &[&str]) -> Vec<String> {
     let other = service.identified(Identity { user_agent: "other".to_owned(), ..Identity::user("o") });
     let (one, two) = (maps(&service), maps(&other));
     futures::future::join_all(names.iter().flat_map(|name| [one.get_opt(name), two.get_opt(name)])).await;
-    let seen = log.lock().unwrap().clone();
-    seen
+    drop(server);
+    Arc::try_unwrap(log).unwrap().into_inner().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The actors together, in a simulated cluster: what a user of it would see.
 
 mod deletion;
+mod gateways;
 mod machines;
 mod play;
 mod rollouts;

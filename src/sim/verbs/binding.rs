@@ -29,7 +29,11 @@ impl Cluster {
         };
         let live = Arc::clone(&entry.served);
         let taken = live["spec"]["nodeName"].as_str().unwrap_or_default();
-        let problem = if meta::is_deleting(&live) {
+        check_record(name, binding, &live)?;
+        let gates = live["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
+        let problem = if gates {
+            Some(format!("pod {name} has non-empty .spec.schedulingGates"))
+        } else if meta::is_deleting(&live) {
             Some(format!("pod {name} is being deleted, cannot be assigned to a host"))
         } else if !taken.is_empty() {
             Some(format!("pod {name} is already assigned to node {taken:?}"))
@@ -42,6 +46,8 @@ impl Cluster {
         if !options.dry_run {
             let mut bound = (*live).clone();
             bound["spec"]["nodeName"] = json!(node);
+            copy_entries(binding, &mut bound, "annotations");
+            copy_entries(binding, &mut bound, "labels");
             let scheduled = json!({
                 "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": meta::time(self.now()),
             });
@@ -65,6 +71,25 @@ fn target_of<'a>(name: &str, binding: &'a Value) -> Result<&'a str, ApiError> {
         causes.push(Cause::new("FieldValueRequired", "target.name", "Required value"));
     }
     if causes.is_empty() { Ok(node) } else { Err(ApiError::invalid("Binding", "", name, &causes)) }
+}
+
+/// A binding that names a uid or a revision is meant for that pod only.
+fn check_record(name: &str, binding: &Value, live: &Value) -> Result<(), ApiError> {
+    for (field, title) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
+        let (wanted, found) = (meta::text(binding, field), meta::text(live, field));
+        if !wanted.is_empty() && wanted != found {
+            let message = format!("Precondition failed: {title} in precondition: {wanted}, {title} in object meta: {found}");
+            return Err(conflict(name, &message));
+        }
+    }
+    Ok(())
+}
+
+/// Annotations and labels of a binding become those of the pod.
+fn copy_entries(binding: &Value, pod: &mut Value, field: &str) {
+    for (key, value) in binding["metadata"][field].as_object().into_iter().flatten() {
+        pod["metadata"][field][key] = value.clone();
+    }
 }
 
 fn conflict(name: &str, problem: &str) -> ApiError {

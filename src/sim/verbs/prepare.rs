@@ -5,22 +5,12 @@ use serde_json::{Value, json};
 use super::{Asked, engines, meta};
 use crate::sim::kinds::{GenerationPolicy, Resource};
 
-/// Status fields that the server's types always hold.
+/// The status of a new object: what the server's type holds by value.
 fn first_status(resource: &Resource, object: &Value) -> Value {
-    match resource.storage_key.as_str() {
-        "services" => json!({ "loadBalancer": {} }),
-        "ingresses.networking.k8s.io" => json!({ "loadBalancer": {} }),
-        "replicationcontrollers" | "replicasets.apps" | "statefulsets.apps" => json!({ "replicas": 0 }),
-        "daemonsets.apps" => {
-            json!({ "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0 })
-        }
-        "horizontalpodautoscalers.autoscaling" => json!({ "currentMetrics": null, "desiredReplicas": 0 }),
-        "poddisruptionbudgets.policy" => {
-            json!({ "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0 })
-        }
-        "customresourcedefinitions.apiextensions.k8s.io" => crate::sim::kinds::crd::first_status(object),
-        _ => json!({}),
+    if resource.storage_key == "customresourcedefinitions.apiextensions.k8s.io" {
+        return crate::sim::kinds::crd::first_status(object);
     }
+    resource.empty().and_then(|empty| empty.get("status")).cloned().unwrap_or_else(|| json!({}))
 }
 
 /// Prepares a new object.

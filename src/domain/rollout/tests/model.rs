@@ -51,6 +51,7 @@ pub(super) struct Model {
     pub(super) record_writes: usize,
     pub(super) split_writes: usize,
     pub(super) scale_writes: usize,
+    pub(super) nanoseconds: i32,
     second: i64,
     generation: i64,
     record: Option<Record>,
@@ -76,6 +77,7 @@ impl Model {
             record_writes: 0,
             split_writes: 0,
             scale_writes: 0,
+            nanoseconds: 0,
             second: 0,
             generation: 1,
             record: None,
@@ -137,6 +139,10 @@ impl Model {
 
     pub(super) fn plan(&self) -> &Plan {
         self.last.as_ref().unwrap()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::new(self.second, self.nanoseconds).unwrap()
     }
 
     pub(super) fn record(&self) -> &Record {
@@ -240,7 +246,7 @@ impl Model {
         let revisions = self.revisions();
         let live = self.live();
         let plan = decide(&Situation {
-            now: Timestamp::from_second(self.second).unwrap(),
+            now: self.now(),
             generation: self.generation,
             settings: &self.settings,
             wanted: &self.wanted,

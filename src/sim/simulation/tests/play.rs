@@ -34,10 +34,6 @@ pub struct Play {
 }
 
 impl Play {
-    pub fn new() -> Self {
-        Self::with(Settings::default())
-    }
-
     /// Pods start in 1 + 1 seconds.
     pub fn quick() -> Self {
         Self::with(Settings { pod_profiles: vec![profile(1, 1)], ..Settings::default() })

@@ -293,3 +293,84 @@ fn finalizers_of_custom_objects_may_be_unqualified_with_a_warning() {
     builtin["metadata"]["finalizers"] = json!(["hold"]);
     assert_eq!(cluster.create(&me(), "configmaps", "t", builtin, &options()).unwrap_err().code, 422);
 }
+
+fn apply(cluster: &mut Cluster, manager: &str, spec: Value) -> Result<Written, ApiError> {
+    let mut object = w("a");
+    object["spec"] = spec;
+    cluster.patch(&me(), "ws.ex.io", "t", "a", None, Patch::Apply { object, force: false }, &WriteOptions::manager(manager))
+}
+
+#[test]
+fn apply_owns_what_it_says_and_not_what_the_schema_defaults() {
+    let mut cluster = with_definition();
+    let made = apply(&mut cluster, "m1", json!({ "req": "r" })).unwrap().object;
+    assert_eq!(made["spec"]["replicas"], 1);
+    assert_eq!(made["metadata"]["managedFields"][0]["fieldsV1"], json!({ "f:spec": { "f:req": {} } }));
+    let again = apply(&mut cluster, "m1", json!({ "req": "r" })).unwrap().object;
+    assert_eq!(again, made, "the same apply leaves no trace");
+    let shared = apply(&mut cluster, "m2", json!({ "req": "r" })).unwrap().object;
+    let entries = shared["metadata"]["managedFields"].as_array().unwrap();
+    let second = entries.iter().find(|entry| entry["manager"] == "m2").unwrap();
+    assert!(second["time"].is_null(), "ownership alone has no time");
+    assert!(revision(&shared) > revision(&made), "but a new revision");
+    assert_eq!(shared["metadata"]["generation"], 1);
+}
+
+#[test]
+fn apply_that_empties_an_object_leaves_a_null_and_is_422() {
+    let mut cluster = with_definition();
+    let mut rest = definition();
+    let spec = json!({ "type": "object", "properties": { "gm": { "type": "object", "additionalProperties": { "type": "string" } } } });
+    rest["spec"]["names"] = json!({ "plural": "gs", "kind": "G" });
+    rest["metadata"]["name"] = json!("gs.ex.io");
+    rest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = spec;
+    rest["spec"]["versions"][0]["subresources"] = Value::Null;
+    rest["spec"]["versions"][0]["selectableFields"] = Value::Null;
+    cluster.create(&me(), DEFINITIONS, "", rest, &options()).unwrap();
+    advance(&mut cluster, 600);
+    let mut apply = |spec: Value| {
+        let object = json!({ "apiVersion": "ex.io/v1", "kind": "G", "metadata": { "name": "g" }, "spec": spec });
+        cluster.patch(&me(), "gs.ex.io", "t", "g", None, Patch::Apply { object, force: false }, &options())
+    };
+    apply(json!({ "gm": { "x": "1" } })).unwrap();
+    let error = apply(json!({ "gm": {} })).unwrap_err();
+    assert_eq!(error.code, 422);
+    assert!(error.message.contains("spec.gm in body must be of type object: \"null\""), "{}", error.message);
+}
+
+#[test]
+fn apply_of_an_unknown_field_is_a_500_without_reason() {
+    let mut cluster = with_definition();
+    let error = apply(&mut cluster, "m1", json!({ "req": "r", "foo": 1 })).unwrap_err();
+    assert_eq!((error.code, error.reason), (500, ""));
+    assert!(error.message.ends_with(".spec.foo: field not declared in schema"), "{}", error.message);
+}
+
+#[test]
+fn apply_through_status_keeps_spec_and_labels_out() {
+    let mut cluster = with_definition();
+    apply(&mut cluster, "m1", json!({ "req": "r" })).unwrap();
+    let mut object = w("a");
+    object["metadata"]["labels"] = json!({ "q": "x" });
+    object["spec"]["replicas"] = json!(9);
+    object["status"] = json!({ "note": "n" });
+    let patch = Patch::Apply { object, force: true };
+    let written = cluster.patch(&me(), "ws.ex.io", "t", "a", Some("status"), patch, &WriteOptions::manager("m1")).unwrap().object;
+    assert_eq!((&written["status"]["note"], &written["spec"]["replicas"]), (&json!("n"), &json!(1)));
+    assert!(written["metadata"]["labels"].is_null());
+    let entries = written["metadata"]["managedFields"].as_array().unwrap();
+    let status = entries.iter().find(|entry| entry["subresource"] == "status").unwrap();
+    assert_eq!(status["fieldsV1"], json!({ "f:metadata": { "f:labels": { "f:q": {} } }, "f:status": { "f:note": {} } }));
+}
+
+#[test]
+fn the_first_deletion_with_finalizers_counts_as_a_generation() {
+    let mut cluster = with_definition();
+    let mut object = w("a");
+    object["metadata"]["finalizers"] = json!(["x.io/hold"]);
+    create(&mut cluster, "ws.ex.io", object);
+    let marked = cluster.delete(&me(), "ws.ex.io", "t", "a", &DeleteOptions::default()).unwrap();
+    assert_eq!(marked.object["metadata"]["generation"], 2);
+    let written = apply(&mut cluster, "m1", json!({ "req": "r", "port": 3 })).unwrap();
+    assert_eq!(written.object["metadata"]["generation"], 3);
+}

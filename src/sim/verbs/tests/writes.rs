@@ -412,6 +412,13 @@ fn a_binding_puts_a_pod_on_a_node_once() {
     assert_eq!(cluster.bind(&me(), "t", "p", &target("n1"), &options()).unwrap().code, 201);
     let live = cluster.get("pods", "t", "p").unwrap();
     assert_eq!((&live["spec"]["nodeName"], &live["status"]["conditions"][0]["type"]), (&json!("n1"), &json!("PodScheduled")));
+    create(&mut cluster, "pods", pod("q"));
+    let mut foreign = target("n1");
+    foreign["metadata"] = json!({ "uid": "zz", "annotations": { "a": "b" } });
+    assert_eq!(cluster.bind(&me(), "t", "q", &foreign, &options()).unwrap_err().code, 409);
+    foreign["metadata"]["uid"] = cluster.get("pods", "t", "q").unwrap()["metadata"]["uid"].clone();
+    cluster.bind(&me(), "t", "q", &foreign, &options()).unwrap();
+    assert_eq!(cluster.get("pods", "t", "q").unwrap()["metadata"]["annotations"]["a"], "b");
     let error = cluster.bind(&me(), "t", "p", &target("n2"), &options()).unwrap_err();
     assert_eq!(
         (error.code, error.message.as_str()),
@@ -429,4 +436,54 @@ fn unknown_resources_and_subresources_are_404() {
     create(&mut cluster, "configmaps", config_map("a"));
     let error = cluster.update(&me(), "configmaps", "t", "a", Some("status"), config_map("a"), &options()).unwrap_err();
     assert_eq!(error.message, "the server could not find the requested resource");
+}
+
+#[test]
+fn a_live_object_cannot_be_marked_deleted_by_a_write() {
+    let mut cluster = cluster();
+    create(&mut cluster, "configmaps", config_map("a"));
+    let changes = json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } });
+    let error = merge(&mut cluster, "configmaps", "a", changes).unwrap_err();
+    assert_eq!(
+        error.message,
+        "ConfigMap \"a\" is invalid: metadata.deletionTimestamp: Invalid value: \"2026-01-01T00:00:00Z\": field is immutable"
+    );
+}
+
+#[test]
+fn created_workloads_have_the_defaults_and_the_empty_status_of_the_server() {
+    let mut cluster = cluster();
+    let made = create(&mut cluster, "deployments.apps", deployment("web"));
+    assert_eq!((&made["spec"]["progressDeadlineSeconds"], &made["status"]), (&json!(600), &json!({})));
+    assert_eq!(made["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], 30);
+    let mut bad = deployment("bad");
+    bad["spec"]["selector"]["matchLabels"]["app"] = json!("other");
+    let error = cluster.create(&me(), "deployments.apps", "t", bad, &options()).unwrap_err();
+    assert_eq!(error.code, 422);
+    assert!(error.message.contains("`selector` does not match template `labels`"), "{}", error.message);
+    let owners = made["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].clone();
+    assert!(owners["f:progressDeadlineSeconds"].is_object(), "defaults belong to the creator: {owners}");
+}
+
+#[test]
+fn a_name_is_not_made_up_when_a_patch_takes_it_away() {
+    let mut cluster = cluster();
+    create(&mut cluster, "configmaps", config_map("a"));
+    let operations = json!([{ "op": "remove", "path": "/metadata/name" }]);
+    let error = patch(&mut cluster, "configmaps", "a", Patch::Json(operations)).unwrap_err();
+    assert_eq!(error.message, "the name of the object (a based on URL) was undeterminable: name must be provided");
+    let nameless = Patch::Apply { object: json!({ "apiVersion": "v1", "kind": "ConfigMap" }), force: false };
+    assert_eq!(patch(&mut cluster, "configmaps", "new", nameless).unwrap_err().code, 400);
+}
+
+#[test]
+fn a_patch_that_makes_an_unreadable_object_is_422() {
+    let mut cluster = cluster();
+    create(&mut cluster, "configmaps", config_map("a"));
+    let error = merge(&mut cluster, "configmaps", "a", json!({ "data": { "a": 1 } })).unwrap_err();
+    assert_eq!((error.code, error.reason), (422, "Invalid"));
+    assert!(error.message.starts_with(" \"\" is invalid: patch: Invalid value: "), "{}", error.message);
+    let causes = error.details.unwrap();
+    assert_eq!(causes["causes"][0]["field"], "patch");
+    assert!(causes["kind"].is_null());
 }

@@ -1,0 +1,171 @@
+//! The verb `operator`: runs the controllers until it is told to stop.
+//!
+//! Takes a cluster from the kubeconfig or from the pod that this runs in; gives logs on standard error, metrics and probes over
+//! HTTP. SIGINT and SIGTERM end it in order: no new work, passes that run may end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::output::Failure;
+use crate::controllers::operator::{Operator, Options};
+use crate::runtime::clock::{Clock, SystemClock};
+use crate::runtime::probes;
+use crate::runtime::telemetry::logs::{self, LogFormat};
+use crate::runtime::telemetry::metrics::Metrics;
+use crate::runtime::telemetry::requests;
+
+/// Runs the controllers against the cluster of the kubeconfig, or of the pod that this runs in.
+///
+/// Stops in order on SIGINT and SIGTERM. One process per cluster, or per namespace: nothing elects a leader among several.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The only namespace to look at; all namespaces if it is not given.
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
+    namespace: Option<String>,
+    /// Objects of one kind that are worked on at the same time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// How lines of the log look.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    log_format: Format,
+    /// What is logged: a level, or levels by module such as modelward=debug,kube=warn. Otherwise RUST_LOG, or info.
+    #[arg(long, value_name = "FILTER")]
+    log_filter: Option<String>,
+    /// Where /metrics, /readyz and /livez are served.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    metrics_address: SocketAddr,
+    /// The kubeconfig file; otherwise KUBECONFIG, ~/.kube/config, or the service account of the pod.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; its current one if it is not given.
+    #[arg(long, value_name = "CONTEXT")]
+    context: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let sound = !text.is_empty() && text.len() <= 63 && text.chars().all(fits) && !text.starts_with('-') && !text.ends_with('-');
+    if sound { Ok(text.to_owned()) } else { Err("a namespace has at most 63 lower-case letters, digits and -".to_owned()) }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the cluster is not found, the address is taken, or a part ends that never ends.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let format = match arguments.log_format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    let filter = arguments.log_filter.clone().or_else(|| std::env::var("RUST_LOG").ok()).unwrap_or_else(|| "info".to_owned());
+    logs::init(format, &filter, Arc::clone(&clock)).map_err(|error| Failure::of("logging cannot be set up", &error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::of("threads cannot be started", &error))?;
+    runtime.block_on(serve(arguments, clock))
+}
+
+async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let metrics = Arc::new(Metrics::default());
+    let client = requests::counted(client(arguments).await?, Arc::clone(&metrics), Arc::clone(&clock));
+    let listener = TcpListener::bind(arguments.metrics_address).await.map_err(|error| {
+        let what = format!("cannot listen on {}; choose another --metrics-address", arguments.metrics_address);
+        Failure::of(&what, &error)
+    })?;
+    let options = Options {
+        namespace: arguments.namespace.clone(),
+        concurrency: usize::from(arguments.concurrency),
+        instance: instance(),
+        ..Options::default()
+    };
+    let stopped = Arc::new(Notify::new());
+    let operator = Operator::new(client, clock, Arc::clone(&metrics), &options);
+    let end_of_probes = Arc::clone(&stopped);
+    let probes = probes::serve(listener, operator.activity(), metrics, async move { end_of_probes.notified().await });
+    let probes = tokio::spawn(probes);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = arguments.namespace.as_deref().unwrap_or("all"), "operator starts");
+    let ended = operator.run(stop_signal()?).await;
+    // Probes answer until the last pass is over: a pod that stops is alive.
+    stopped.notify_one();
+    match probes.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "probes failed"),
+        Err(error) => tracing::warn!(%error, "probes ended"),
+    }
+    ended.map_err(|error| Failure::of("the operator ended", &error))?;
+    tracing::info!("operator stopped");
+    Ok(())
+}
+
+/// A client without kube's own retries: what fails is for the queue's backoff.
+async fn client(arguments: &Arguments) -> Result<Client, Failure> {
+    let mut config = config(arguments).await?;
+    config.default_retry = false;
+    let where_to = config.cluster_url.to_string();
+    Client::try_from(config).map_err(|error| Failure::of(&format!("no client can be made for {where_to}"), &error))
+}
+
+async fn config(arguments: &Arguments) -> Result<Config, Failure> {
+    let options = KubeConfigOptions { context: arguments.context.clone(), ..KubeConfigOptions::default() };
+    let hint = "give --kubeconfig or --context, set KUBECONFIG, or run in a pod";
+    let failure = |error: &dyn std::error::Error| Failure::of(&format!("no cluster is configured ({hint})"), error);
+    match (&arguments.kubeconfig, &arguments.context) {
+        (Some(file), _) => {
+            let kubeconfig =
+                Kubeconfig::read_from(file).map_err(|error| Failure::of(&format!("{} cannot be read", file.display()), &error))?;
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failure(&error))
+        }
+        (None, Some(_)) => Config::from_kubeconfig(&options).await.map_err(|error| failure(&error)),
+        (None, None) => Config::infer().await.map_err(|error| failure(&error)),
+    }
+}
+
+/// The name of this process in Events: the pod's.
+fn instance() -> String {
+    let name = ["POD_NAME", "HOSTNAME"].iter().find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()));
+    name.unwrap_or_else(|| "modelward".to_owned())
+}
+
+/// Ready when the process is asked to stop.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |error: std::io::Error| Failure::of("signals cannot be listened to", &error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_are_checked_before_anything_runs() {
+        assert_eq!(namespace("team-1"), Ok("team-1".to_owned()));
+        for wrong in ["", "Team", "-a", "a-", "a.b", &"a".repeat(64)] {
+            assert!(namespace(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Lines about custom resources: printed columns, conditions, weights, and the reason in the object's own words.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Episode, Told, say_all};
+use crate::cli::simulate::difference::{self, Condition};
+use crate::cli::simulate::line::{Changed, Line, Topic};
+
+/// A condition of this type that is `True` means that somebody must do something.
+const STALLED: &str = "Stalled";
+
+pub(super) fn tell(episode: &Episode, told: &mut Told, at: Timestamp) -> Option<Line> {
+    let mut line = episode.line(Topic::Change);
+    let Some(after) = episode.after.as_deref() else {
+        line.what = "removed".to_owned();
+        return (!episode.came_and_went()).then_some(line);
+    };
+    let nothing = Value::Null;
+    let before = episode.before.as_deref().unwrap_or(&nothing);
+    let columns = columns(episode, before, after, at);
+    let flips = flips(before, after, &columns);
+    let weights = weights(before, after);
+    let shown: Vec<Changed> = columns.iter().filter(|(_, wide)| !wide).map(|(changed, _)| changed.clone()).collect();
+    let mut said: Vec<String> = Vec::new();
+    if episode.before.is_none() {
+        said.push("created".to_owned());
+    }
+    said.extend(shown.iter().map(difference::say));
+    said.extend(flips.iter().map(difference::say));
+    said.extend(weights.iter().map(|changed| format!("{} {}", changed.field, changed.to.as_str().unwrap_or_default())));
+    line.changes = shown.into_iter().chain(flips).chain(weights).collect();
+    if said.is_empty() {
+        let others = other_spec_changes(before, after);
+        said.extend((!others.is_empty()).then(|| say_all(&others)));
+        line.changes = others;
+    }
+    let conditions = difference::conditions(after);
+    line.warning = conditions.iter().any(|condition| condition.kind == STALLED && condition.status == "True");
+    let (word, why) = reason(&difference::conditions(before), &conditions, &columns);
+    finish(line, said, &word, why, told, &episode.key())
+}
+
+/// Gives the line unless it says nothing new.
+fn finish(mut line: Line, said: Vec<String>, word: &str, why: String, told: &mut Told, key: &str) -> Option<Line> {
+    let known = told.why.get(key).is_some_and(|known| without_numbers(known) == without_numbers(&why));
+    if said.is_empty() && (why.is_empty() || known) {
+        return None;
+    }
+    line.what = if said.is_empty() { word.to_owned() } else { said.join(", ") };
+    if !why.is_empty() {
+        told.why.insert(key.to_owned(), why.clone());
+    }
+    line.why = why;
+    Some(line)
+}
+
+/// "1 of 4 pods are ready" and "2 of 4 pods are ready" are one thing: the workload's own lines count.
+fn without_numbers(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
+}
+
+fn columns(episode: &Episode, before: &Value, after: &Value, at: Timestamp) -> Vec<(Changed, bool)> {
+    let old = if before.is_null() { Vec::new() } else { difference::cells(&episode.resource, before, at) };
+    let new = difference::cells(&episode.resource, after, at);
+    difference::changed_cells(&old, &new)
+}
+
+/// Conditions whose status changed and which no column shows.
+fn flips(before: &Value, after: &Value, columns: &[(Changed, bool)]) -> Vec<Changed> {
+    let old = difference::conditions(before);
+    let status = |kind: &str| old.iter().find(|condition| condition.kind == kind).map(|condition| condition.status.clone());
+    let flip = |condition: Condition| {
+        let from = status(&condition.kind).map_or(Value::Null, Value::from);
+        Changed { field: condition.kind, from, to: json!(condition.status) }
+    };
+    let new = difference::conditions(after).into_iter().map(flip).filter(|changed| changed.from != changed.to);
+    // A new object's conditions are all new: only those that say yes are news.
+    let news = new.filter(|changed| !(changed.from.is_null() && changed.to != json!("True")));
+    news.filter(|changed| columns.iter().all(|(column, _)| column.field != changed.field)).collect()
+}
+
+/// Weights of a route's backends, when they changed: `weights a 90, b 10`.
+fn weights(before: &Value, after: &Value) -> Vec<Changed> {
+    let (old, new) = (backends(before), backends(after));
+    let show = |all: &BTreeMap<String, i64>| all.iter().map(|(name, weight)| format!("{name} {weight}")).collect::<Vec<_>>().join(", ");
+    if old == new || new.is_empty() {
+        return Vec::new();
+    }
+    let from = if old.is_empty() { Value::Null } else { json!(show(&old)) };
+    vec![Changed { field: "weights".to_owned(), from, to: json!(show(&new)) }]
+}
+
+fn backends(route: &Value) -> BTreeMap<String, i64> {
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
+    let backends = rules.filter_map(|rule| rule.get("backendRefs")?.as_array()).flatten();
+    let weight = |backend: &Value| backend.get("weight").and_then(Value::as_i64).unwrap_or(1);
+    backends.filter_map(|backend| Some((backend.get("name")?.as_str()?.to_owned(), weight(backend)))).collect()
+}
+
+fn other_spec_changes(before: &Value, after: &Value) -> Vec<Changed> {
+    if before.is_null() { Vec::new() } else { difference::fields(&before["spec"], &after["spec"], "spec") }
+}
+
+/// The reason in the object's own words: of what is stalled, of `Ready`, of another condition that changed, of a wide column.
+fn reason(before: &[Condition], after: &[Condition], columns: &[(Changed, bool)]) -> (String, String) {
+    let rank = |condition: &Condition| match (condition.kind.as_str(), condition.status.as_str()) {
+        (STALLED, "True") => 0,
+        ("Ready", _) => 1,
+        _ => 2,
+    };
+    let news = after.iter().filter(|condition| !before.contains(condition) && !condition.message.is_empty());
+    if let Some(best) = news.min_by_key(|condition| rank(condition)) {
+        return (best.reason.clone(), best.message.clone());
+    }
+    let wide = columns.iter().filter(|(_, wide)| *wide).filter_map(|(changed, _)| Some((changed, changed.to.as_str()?)));
+    // A sentence, not a word.
+    let sentence = wide.filter(|(_, text)| text.contains(' ')).map(|(changed, text)| (changed.field.clone(), text.to_owned()));
+    sentence.last().unwrap_or_default()
+}
