@@ -138,9 +138,10 @@ impl Hands<'_> {
         self.writer.scale(&Object::of(&live.object)?, &resource_version, replicas).await
     }
 
+    /// The workload goes last: while it is there, a removal that was interrupted is known to be unfinished.
     async fn remove(&self, name: &RevisionName) -> Result<(), WriteError> {
         let Some(seen) = self.seen(name) else { return Ok(()) };
-        for child in [&seen.workload, &seen.service, &seen.budget] {
+        for child in [&seen.budget, &seen.service, &seen.workload] {
             self.delete(child.as_ref()).await?;
         }
         Ok(())
