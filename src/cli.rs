@@ -3,10 +3,13 @@
 //! Data goes to standard output, talk to standard error. Exit status 0: done; 1: failed, or an expectation was not met; 2: wrong
 //! usage. An error says what was expected, what was found and what to do; never a backtrace.
 
+pub mod cluster;
 pub mod crds;
+pub mod embedded;
 pub mod operator;
 pub mod output;
 pub mod simulate;
+pub mod stop;
 pub mod version;
 
 use std::ffi::OsString;
@@ -27,15 +30,16 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Run the controllers against the cluster of the kubeconfig, or of the pod this runs in.
+    Simulate(simulate::Arguments),
+    Cluster(cluster::Arguments),
     Operator(operator::Arguments),
-    /// Print the CustomResourceDefinitions.
     Crds(CrdsArguments),
-    /// Print the version.
     Version(version::Arguments),
 }
 
-/// Prints the CustomResourceDefinitions, to be applied to a cluster: `modelward crds | kubectl apply --server-side -f -`.
+/// Print the CustomResourceDefinitions.
+///
+/// To install them: modelward crds | kubectl apply --server-side -f -
 #[derive(Debug, Args)]
 struct CrdsArguments {
     /// Write one file per kind into this folder instead, and print their paths.
@@ -74,6 +78,8 @@ fn called_as(arguments: &[OsString]) -> &'static str {
 
 fn dispatch(verb: Verb, output: &mut Output) -> Result<(), Failure> {
     match verb {
+        Verb::Simulate(arguments) => simulate::run(&arguments, output),
+        Verb::Cluster(arguments) => cluster::run(&arguments, output),
         Verb::Operator(arguments) => operator::run(&arguments),
         Verb::Crds(arguments) => print_crds(&arguments, output),
         Verb::Version(arguments) => version::run(&arguments, output),

@@ -3,7 +3,6 @@
 //! Takes a cluster from the kubeconfig or from the pod that this runs in; gives logs on standard error, metrics and probes over
 //! HTTP. SIGINT and SIGTERM end it in order: no new work, passes that run may end.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::output::Failure;
+use super::stop::stop_signal;
 use crate::controllers::operator::{Operator, Options};
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::probes;
@@ -22,7 +22,7 @@ use crate::runtime::telemetry::logs::{self, LogFormat};
 use crate::runtime::telemetry::metrics::Metrics;
 use crate::runtime::telemetry::requests;
 
-/// Runs the controllers against the cluster of the kubeconfig, or of the pod that this runs in.
+/// Run the controllers against the cluster of the kubeconfig, or of the pod that this runs in.
 ///
 /// Stops in order on SIGINT and SIGTERM. One process per cluster, or per namespace: nothing elects a leader among several.
 #[derive(Debug, Args)]
@@ -140,21 +140,6 @@ async fn config(arguments: &Arguments) -> Result<Config, Failure> {
 fn instance() -> String {
     let name = ["POD_NAME", "HOSTNAME"].iter().find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()));
     name.unwrap_or_else(|| "modelward".to_owned())
-}
-
-/// Ready when the process is asked to stop.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let cannot = |error: std::io::Error| Failure::of("signals cannot be listened to", &error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    Ok(async move {
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        }
-    })
 }
 
 #[cfg(test)]

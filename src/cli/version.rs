@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::output::{Failure, Output};
 
-/// Prints the version of the program, and of the APIs that it was built for.
+/// Print the version of the program, and of the APIs that it was built for.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// How it is printed.

@@ -110,6 +110,11 @@ impl Child {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> String {
+        text(&self.object(), "/kind").unwrap_or_default().to_owned()
+    }
+
     /// Every field that `wanted` sets is still ours.
     pub fn owns(&self, wanted: &Value) -> bool {
         let fields: Vec<Value> = serde_json::from_str(&self.owned).unwrap_or_default();

@@ -45,8 +45,8 @@ pub struct ModelDeployments {
 struct Remembered {
     /// The new revision whose pods were tried last, and what the API server said.
     tried: Option<(String, Result<(), String>)>,
-    /// When pod counts were written last.
-    counted: Option<Timestamp>,
+    /// Since when only numbers and words of the status differ from what is written.
+    differs_since: Option<Timestamp>,
 }
 
 impl Reconciler for ModelDeployments {
@@ -135,23 +135,27 @@ impl ModelDeployments {
         Ok(due.map_or(Next::AwaitChange, Next::At))
     }
 
-    /// Returns when to look again for pod counts that wait for their turn.
+    /// Returns when to look again for numbers and words that wait for their turn.
     async fn write_status(&self, observed: &Observed, valid: &Valid, plan: &Plan) -> Result<Option<Timestamp>, ReconcileError> {
         let wanted = status::status(observed, valid, plan);
         let current = observed.deployment.status.as_ref();
+        let key = &observed.entry.key;
         if current == Some(&wanted) {
+            self.remember(key, |memory| memory.differs_since = None);
             return Ok(None);
         }
-        let key = &observed.entry.key;
-        let only_counts = current.is_some_and(|current| status::without_counts(current) == status::without_counts(&wanted));
-        let due = self.remembered(key).counted.map(status::counts_due).filter(|due| only_counts && *due > observed.now);
-        if due.is_some() {
-            return Ok(due);
+        if current.is_some_and(|current| status::without_details(current) == status::without_details(&wanted)) {
+            let since = self.remembered(key).differs_since.unwrap_or(observed.now);
+            let due = status::details_due(since);
+            if due > observed.now {
+                self.remember(key, |memory| memory.differs_since = Some(since));
+                return Ok(Some(due));
+            }
         }
         let target = Object { resource: kube::core::ApiResource::erase::<crate::api::ModelDeployment>(&()), key: key.clone() };
         let revision = observed.entry.revision.to_string();
         self.writer.apply_status(&target, &revision, current.map(|status| json!(status)).as_ref(), &json!(wanted)).await?;
-        self.remember(key, |memory| memory.counted = Some(observed.now));
+        self.remember(key, |memory| memory.differs_since = None);
         Ok(None)
     }
 
@@ -163,7 +167,6 @@ impl ModelDeployments {
             WriteError::Invalid(_) if first => reason::INVALID_POD_TEMPLATE,
             WriteError::Invalid(_) | WriteError::Forbidden(_) => reason::REFUSED_BY_API_SERVER,
             WriteError::OwnedByOthers(_) => reason::NAME_TAKEN,
-            WriteError::AlreadyExists(_) if self.is_namesake(observed) => reason::NAME_TAKEN,
             _ => return Err(error.into()),
         };
         let record = memory::from_status(observed.deployment.status.as_ref(), observed.now);
@@ -171,11 +174,6 @@ impl ModelDeployments {
             Plan { record, state: State::Waiting, reason: Reason::new(code, error.to_string()), look_at: None, notes: Vec::new(), ..plan };
         self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
-    }
-
-    /// A workload that exists but is none of ours: the caches have been complete since before the first pass.
-    fn is_namesake(&self, observed: &Observed) -> bool {
-        observed.revisions.values().all(|seen| seen.workload.is_none())
     }
 }
 

@@ -120,6 +120,15 @@ impl Writer {
         self.write(call).await
     }
 
+    /// Reads an object, past the caches: one that they do not have though it exists.
+    ///
+    /// # Errors
+    /// Every [`WriteError`] that a read can meet; `NotFound` when it is gone.
+    pub async fn read(&self, target: &Target) -> Result<Value, WriteError> {
+        let call = Call { method: Method::GET, path: object_path(&target.resource, &target.key), query: Vec::new(), body: None };
+        call.send(&self.client).await
+    }
+
     /// Creates an object.
     ///
     /// # Errors

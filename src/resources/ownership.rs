@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-/// Fields that identify an object; nobody owns them.
-const IDENTITY: [&str; 4] = ["name", "namespace", "uid", "resourceVersion"];
+/// Fields that identify an object; nobody owns them. A child is only seen as ours by its ownerReferences, so they are right.
+const IDENTITY: [&str; 5] = ["name", "namespace", "uid", "resourceVersion", "ownerReferences"];
 
 /// Every field that `wanted` sets is among `fields`: the `fieldsV1` of the entries of our manager.
 pub fn owns(fields: &[Value], wanted: &Value) -> bool {
@@ -77,14 +77,14 @@ mod tests {
     fn wanted() -> Value {
         json!({
             "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "a", "namespace": "b", "labels": {"x": "y"}},
+            "metadata": {"name": "a", "namespace": "b", "labels": {"x": "y", "z": "w"}},
             "spec": {"selector": {"a": "b"}, "ports": [{"port": 80, "name": "http"}], "externalIPs": []},
         })
     }
 
     fn fields() -> Value {
         json!({
-            "f:metadata": {"f:labels": {"f:x": {}}},
+            "f:metadata": {"f:labels": {"f:x": {}, "f:z": {}}},
             "f:spec": {"f:selector": {}, "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}, "f:name": {}}}},
         })
     }

@@ -27,7 +27,7 @@ use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Obser
 pub use self::body::{BODY_BYTES_MAX, too_large};
 pub use self::reply::{Answer, Reply};
 pub use self::request::{ApiRequest, Query, RequestInfo};
-pub use self::stream::{FrameSink, VirtualClock};
+pub use self::stream::{FrameSink, SharedStreamInterceptor, VirtualClock};
 pub use self::transport::response;
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity};
@@ -49,6 +49,8 @@ pub struct Front {
     pub authorizer: Option<Box<dyn Authorizer + Send>>,
     /// Interferes with requests; absent: nobody.
     pub interceptor: Option<Box<dyn Interceptor + Send>>,
+    /// Interferes with watches that are opened from now on; absent: nobody.
+    pub stream_interceptor: Option<SharedStreamInterceptor>,
     /// Hear of every answered request.
     pub observers: Vec<Box<dyn Observer + Send>>,
     clock: VirtualClock,
@@ -65,6 +67,15 @@ pub struct Served {
     pub delay: std::time::Duration,
 }
 
+/// A request, taken apart.
+struct Asked<'a> {
+    request: &'a ApiRequest,
+    query: &'a Query,
+    info: &'a RequestInfo,
+    /// How many revisions behind a list is answered; 0 ordinarily.
+    lag: u64,
+}
+
 /// A request with everything that was found out about it.
 struct Call<'a> {
     request: &'a ApiRequest,
@@ -73,6 +84,9 @@ struct Call<'a> {
     resource: Arc<Resource>,
     /// Id for the direct door, with the version.
     key: String,
+    /// How many revisions behind a list is answered; 0 ordinarily.
+    lag: u64,
+    authorizer: Option<&'a (dyn Authorizer + Send)>,
 }
 
 impl Front {
@@ -96,23 +110,30 @@ impl Front {
         let decision = self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info));
         let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
         let revision = cluster.revision();
-        let answer = match decision {
-            Decision::FailBefore(failure) => failed(failure),
+        let asked = Asked { request, query: &query, info: &info, lag: if let Decision::Stale(lag) = &decision { *lag } else { 0 } };
+        let (answer, done) = match decision {
+            Decision::FailBefore(failure) => (failed(failure), 0),
             Decision::FailAfter(failure) => {
-                let lost = self.answer(cluster, request, &query, &info, open);
+                let lost = self.answer(cluster, &asked, open);
                 if let Answer::Watch { id, .. } = lost {
                     cluster.unwatch(id);
                 }
-                failed(failure)
+                (failed(failure), lost.status())
             }
-            Decision::Pass | Decision::Late(_) => self.answer(cluster, request, &query, &info, open),
+            Decision::Pass | Decision::Late(_) | Decision::Stale(_) => {
+                let answer = self.answer(cluster, &asked, open);
+                let done = answer.status();
+                (answer, done)
+            }
         };
+        let created = done == 201 && matches!(info.verb.as_str(), "patch" | "update");
         let record = RequestRecord {
             index,
             at: cluster.now(),
             who: request.identity.clone(),
             info,
             code: answer.status(),
+            created,
             query: request.query.clone(),
             content_type: request.content_type.clone(),
             body: request.body.clone(),
@@ -124,24 +145,18 @@ impl Front {
         Served { answer, delay }
     }
 
-    fn answer(&mut self, cluster: &mut Cluster, request: &ApiRequest, query: &Query, info: &RequestInfo, open: OpenSink<'_>) -> Answer {
-        let mut answer = self.serve(cluster, request, query, info, open).unwrap_or_else(|error| Answer::Whole(Reply::error(&error)));
+    fn answer(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Answer {
+        let mut answer = self.serve(cluster, asked, open).unwrap_or_else(|error| Answer::Whole(Reply::error(&error)));
         if let Answer::Whole(reply) = &mut answer
-            && request.method == "HEAD"
+            && asked.request.method == "HEAD"
         {
             reply.body = bytes::Bytes::new();
         }
         answer
     }
 
-    fn serve(
-        &mut self,
-        cluster: &mut Cluster,
-        request: &ApiRequest,
-        query: &Query,
-        info: &RequestInfo,
-        open: OpenSink<'_>,
-    ) -> Result<Answer, ApiError> {
+    fn serve(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Result<Answer, ApiError> {
+        let Asked { request, query, info, lag } = *asked;
         self.check_access(&request.identity, &Attributes::of(info))?;
         if !info.is_resource {
             return self.other_path(cluster, request, query, info).map(Answer::Whole);
@@ -154,10 +169,10 @@ impl Front {
         };
         let resource = Arc::clone(resource);
         let key = format!("{}/{}", resource.key(), resource.id.version);
-        let call = Call { request, query, info, resource, key };
+        let call = Call { request, query, info, resource, key, lag, authorizer: self.authorizer.as_deref() };
         call.check_place()?;
         if call.info.verb == "watch" {
-            return call.watch(cluster, &self.clock, open);
+            return call.watch(cluster, &self.clock, self.stream_interceptor.as_ref(), open);
         }
         call.respond(cluster).map(Answer::Whole)
     }

@@ -80,7 +80,7 @@ impl Simulation {
 
     fn bare(seed: u64, epoch: Timestamp, reaction: Reaction) -> Self {
         let cluster = Cluster::new(seed, epoch);
-        let schedule = Schedule::new(cluster.draws().clone(), epoch, reaction);
+        let schedule = Schedule::new(*cluster.draws(), epoch, reaction);
         Self { cluster, actors: None, schedule, observers: Vec::new() }
     }
 

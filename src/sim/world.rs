@@ -11,6 +11,7 @@ pub mod expectation;
 pub mod fields;
 pub mod node;
 pub mod place;
+pub mod play;
 pub mod pod;
 pub mod scene;
 pub mod sources;

@@ -6,11 +6,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::gateway::{Answer, Gateway};
 use crate::pace::Pace;
 
 /// Who writes as the user does.
@@ -24,6 +25,28 @@ pub struct Arena {
     pub namespace: String,
     /// Holds and deadlines that suit the arm.
     pub pace: Pace,
+    /// What the gateway double says of routes.
+    pub gateway: Box<dyn Gateway>,
+}
+
+/// A request that was not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP code.
+    pub code: u16,
+    /// The reason, as a word.
+    pub reason: String,
+    /// What is said to people.
+    pub message: String,
+}
+
+impl From<kube::Error> for Refusal {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self { code: status.code, reason: status.reason.clone(), message: status.message.clone() },
+            other => panic!("no answer: {other}"),
+        }
+    }
 }
 
 /// The kind that a short name stands for.
@@ -39,6 +62,7 @@ pub fn kind(short: &str) -> ApiResource {
         "event" => ("events.k8s.io", "v1", "Event"),
         "budget" => ("policy", "v1", "PodDisruptionBudget"),
         "quota" => ("", "v1", "ResourceQuota"),
+        "node" => ("", "v1", "Node"),
         "slice" => ("discovery.k8s.io", "v1", "EndpointSlice"),
         "route" => ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
         other => panic!("no kind {other}"),
@@ -58,19 +82,23 @@ pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
 }
 
 impl Arena {
+    /// Nodes belong to no namespace.
     fn api(&self, short: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &self.namespace, &kind(short))
+        match short {
+            "node" => Api::all_with(self.client.clone(), &kind(short)),
+            _ => Api::namespaced_with(self.client.clone(), &self.namespace, &kind(short)),
+        }
     }
 
-    /// Applies an object as a user would; the answer, or the refusal's message.
-    pub async fn try_apply(&self, short: &str, mut object: Value) -> Result<Value, String> {
+    /// Applies an object as a user would; the answer, or the refusal.
+    pub async fn try_apply(&self, short: &str, mut object: Value) -> Result<Value, Refusal> {
         let resource = kind(short);
         object["apiVersion"] = resource.api_version.clone().into();
         object["kind"] = resource.kind.clone().into();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let params = PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..PatchParams::apply(USER).force() };
         let applied = self.api(short).patch(&name, &params, &Patch::Apply(&object)).await;
-        applied.map(|object| serde_json::to_value(object).unwrap()).map_err(|error| error.to_string())
+        applied.map(|object| serde_json::to_value(object).unwrap()).map_err(Refusal::from)
     }
 
     /// Applies an object that must be taken.
@@ -113,7 +141,64 @@ impl Arena {
 
     /// Deletes an object as kubectl does.
     pub async fn delete(&self, short: &str, name: &str) {
-        self.api(short).delete(name, &DeleteParams::background()).await.unwrap();
+        self.delete_with(short, name, PropagationPolicy::Background).await;
+    }
+
+    /// Deletes an object, and says what becomes of those that it owns.
+    pub async fn delete_with(&self, short: &str, name: &str, propagation: PropagationPolicy) {
+        let params = DeleteParams { propagation_policy: Some(propagation), ..DeleteParams::default() };
+        self.api(short).delete(name, &params).await.unwrap();
+    }
+
+    /// Creates an object that must be taken.
+    pub async fn create(&self, short: &str, object: Value) -> Value {
+        let resource = kind(short);
+        let mut object = object;
+        object["apiVersion"] = resource.api_version.clone().into();
+        object["kind"] = resource.kind.clone().into();
+        let params = PostParams { field_manager: Some(USER.to_owned()), ..PostParams::default() };
+        let created = self.api(short).create(&params, &serde_json::from_value(object).unwrap()).await;
+        serde_json::to_value(created.unwrap()).unwrap()
+    }
+
+    /// JSON patch on an object, by operations.
+    pub async fn patch(&self, short: &str, name: &str, operations: Value) -> Value {
+        let patch: json_patch::Patch = serde_json::from_value(operations).unwrap();
+        let params = PatchParams { field_manager: Some(USER.to_owned()), ..PatchParams::default() };
+        let patched = self.api(short).patch(name, &params, &Patch::Json::<()>(patch)).await;
+        serde_json::to_value(patched.unwrap()).unwrap()
+    }
+
+    /// What `kubectl scale` does; the refusal if it is not granted.
+    pub async fn try_scale(&self, short: &str, name: &str, replicas: i64) -> Result<(), Refusal> {
+        let params = PatchParams { field_manager: Some(USER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        self.api(short).patch_scale(name, &params, &patch).await.map(drop).map_err(Refusal::from)
+    }
+
+    /// What `kubectl scale` does.
+    pub async fn scale(&self, short: &str, name: &str, replicas: i64) {
+        self.try_scale(short, name, replicas).await.unwrap();
+    }
+
+    /// A request as somebody writes it by hand; the code and the answer.
+    pub async fn raw(&self, method: &str, path: &str, content_type: &str, body: &str) -> (u16, Value) {
+        let request = http::Request::builder().method(method).uri(path).header("content-type", content_type);
+        let request = request.header("accept", "application/json").body(kube::client::Body::from(body.as_bytes().to_vec()));
+        let response = self.client.send(request.unwrap()).await.unwrap();
+        let code = response.status().as_u16();
+        let bytes = response.into_body().collect_bytes().await.unwrap();
+        (code, serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into()))
+    }
+
+    /// Lets the gateway double answer like this from now on.
+    pub fn gateway(&self, answer: Answer) {
+        self.gateway.answers(answer);
+    }
+
+    /// Sets (`Some`) or removes a label of an object.
+    pub async fn label(&self, short: &str, name: &str, key: &str, value: Option<&str>) {
+        self.merge(short, name, json!({"metadata": {"labels": {key: value}}})).await;
     }
 
     /// Gives a command.
@@ -138,6 +223,12 @@ impl Arena {
             self.sleep(self.pace.poll).await;
         }
         panic!("never happened: {what}; {short} {name} is {}", serde_json::to_string_pretty(&last).unwrap());
+    }
+
+    /// The ModelDeployment, once a condition has `reason`.
+    pub async fn reason(&self, name: &str, kind: &str, reason: &str) -> Value {
+        let what = format!("{kind} for reason {reason}");
+        self.until(&what, "modeldeployment", name, |object| condition(object, kind)["reason"] == reason).await
     }
 
     /// Waits until `reached` answers true.

@@ -55,3 +55,28 @@ pub async fn serving(arena: &Arena, split: Split) {
     arena.apply("modeldeployment", canary(arena, "1.0.0", split)).await;
     arena.phase("chat", "Active").await;
 }
+
+/// Selects the children of `chat`.
+pub const CHILDREN: &str = "modelward.dev/deployment=chat";
+
+/// The child Deployment of a version, once there is one.
+pub async fn workload(arena: &Arena, version: &str) -> Value {
+    let selector = format!("{CHILDREN},modelward.dev/version={version}");
+    arena.eventually(&format!("a Deployment of {version}"), async || !arena.list("deployment", &selector).await.is_empty()).await;
+    arena.list("deployment", &selector).await.remove(0)
+}
+
+/// Its name.
+pub fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap()
+}
+
+/// The weights of the route by Service, without those that have none.
+pub async fn route_weights(arena: &Arena) -> Value {
+    let route = arena.get("route", "chat").await.unwrap_or_default();
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array).cloned().unwrap_or_default();
+    let backends = rules.iter().filter_map(|rule| rule["backendRefs"].as_array()).flatten();
+    let weights: serde_json::Map<String, Value> =
+        backends.map(|backend| (backend["name"].as_str().unwrap_or_default().to_owned(), backend["weight"].clone())).collect();
+    Value::Object(weights)
+}

@@ -5,6 +5,8 @@
 
 mod arena;
 mod canary;
+mod deletion;
+mod edits;
 mod fixtures;
 mod gateway;
 mod invariants;

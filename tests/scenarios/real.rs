@@ -1,8 +1,10 @@
 //! The real arm: a control plane that `MODELWARD_TEST_KUBECONFIG` names.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -13,7 +15,11 @@ use modelward::runtime::telemetry::metrics::Metrics;
 use serde_json::json;
 
 use crate::arena::Arena;
-use crate::{gateway, pace};
+use crate::gateway::Double;
+use crate::pace;
+
+/// The longest that a scenario may take.
+const TIME_MAX: Duration = Duration::from_secs(90);
 
 /// The kubeconfig of the real arm, if there is one.
 pub fn kubeconfig() -> Option<String> {
@@ -27,24 +33,37 @@ async fn client(path: &str) -> Client {
     Client::try_from(config).unwrap()
 }
 
-/// Plays `body` in a namespace of its own; the namespace goes afterwards, also when the body fails.
+/// Plays `body` in a namespace of its own. However it ends, the operator and the gateway have ended before the namespace
+/// goes, and it goes also when the body fails.
 pub fn play(path: &str, name: &str, body: impl AsyncFnOnce(&Arena)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let admin = client(path).await;
-        install_crds(&admin).await;
+        install_crds_once(&admin).await;
         let namespace = format!("{}-{}", short(name), std::process::id());
         create_namespace(&admin, &namespace).await;
+        let gateway = Double::default();
+        let answering = tokio::spawn(gateway.clone().serve(admin.clone(), namespace.clone()));
         let operator = start_operator(path, &namespace).await;
-        let gateway = tokio::spawn(gateway::serve(admin.clone(), namespace.clone()));
-        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time() };
-        let played = tokio::time::timeout(Duration::from_secs(90), body(&arena)).await;
-        operator.abort();
-        gateway.abort();
+        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway: Box::new(gateway) };
+        let played = AssertUnwindSafe(tokio::time::timeout(TIME_MAX, body(&arena))).catch_unwind().await;
+        let crashed = end(operator).await;
+        end(answering).await;
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(admin);
-        namespaces.delete(&namespace, &kube::api::DeleteParams::background()).await.unwrap();
-        assert!(played.is_ok(), "{name} took more than 90 s");
+        let deleted = namespaces.delete(&namespace, &kube::api::DeleteParams::background()).await;
+        match played {
+            Err(panic) => resume_unwind(panic),
+            Ok(in_time) => assert!(in_time.is_ok(), "{name} took more than {TIME_MAX:?}"),
+        }
+        assert!(!crashed, "{name}: the operator has ended by itself");
+        deleted.unwrap();
     });
+}
+
+/// Stops a task and waits for its end; whether it had ended by itself, which no task here may.
+async fn end(task: tokio::task::JoinHandle<()>) -> bool {
+    task.abort();
+    !task.await.is_err_and(|error| error.is_cancelled())
 }
 
 /// A namespace name out of a test's name: its first letters would do, but collide; so the last.
@@ -68,7 +87,18 @@ async fn create_namespace(client: &Client, name: &str) {
     namespaces.create(&PostParams::default(), &namespace).await.unwrap();
 }
 
-/// Applies our CRDs and waits until they are served. Several tests may do so at once.
+/// Applies our CRDs once per process: the first scenario does, the others wait for it.
+#[expect(clippy::await_holding_lock, reason = "each scenario has a thread and a runtime of its own, so waiting blocks nobody else")]
+async fn install_crds_once(client: &Client) {
+    static INSTALLED: Mutex<bool> = Mutex::new(false);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*installed {
+        install_crds(client).await;
+        *installed = true;
+    }
+}
+
+/// Applies our CRDs and waits until they are served.
 async fn install_crds(client: &Client) {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"));
     let definitions: Api<DynamicObject> = Api::all_with(client.clone(), &resource);

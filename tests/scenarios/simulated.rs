@@ -8,6 +8,8 @@ use modelward::controllers::operator::{Operator, Options};
 use modelward::runtime::clock::{Clock, VirtualClock};
 use modelward::runtime::driver::Activity;
 use modelward::runtime::telemetry::metrics::Metrics;
+use modelward::sim::actors::gateway::{GatewayBehaviour, Rejection};
+use modelward::sim::actors::labels::Selector;
 use modelward::sim::actors::pods::profile::{Failure, PodProfile, Startup};
 use modelward::sim::cluster::{Cluster, Identity, WriteOptions};
 use modelward::sim::gateway_api;
@@ -18,6 +20,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::arena::Arena;
+use crate::gateway::{Answer, Gateway};
 use crate::invariants::{OPERATOR, Watchdog};
 use crate::pace;
 
@@ -28,7 +31,7 @@ pub fn epoch() -> Timestamp {
 
 /// A simulated cluster with what scenarios need: our CRDs, the Gateway API, machines, and a watchdog.
 pub struct Stage {
-    pub server: SimServer<Simulation>,
+    pub server: Arc<SimServer<Simulation>>,
     pub service: SimService,
     pub clock: Arc<VirtualClock>,
     pub watchdog: Arc<Mutex<Watchdog>>,
@@ -52,7 +55,8 @@ impl Observer for Ears {
 
 /// Pods that carry the label which the real arm's stages know too.
 fn profiles() -> Vec<PodProfile> {
-    let labelled = |startup: &str| PodProfile::of(&json!({"matchLabels": {"simulation.modelward.dev/startup": startup}}));
+    let of = |label: &str, value: &str| PodProfile::of(&json!({"matchLabels": {format!("simulation.modelward.dev/{label}"): value}}));
+    let labelled = |startup: &str| of("startup", startup);
     let slow = Startup { load: SignedDuration::from_mins(2), ..Startup::default() };
     vec![
         PodProfile { failure: Some(Failure::NeverReady), ..labelled("never") },
@@ -62,7 +66,27 @@ fn profiles() -> Vec<PodProfile> {
         },
         PodProfile { failure: Some(Failure::ImagePull { times: None, message: "manifest unknown".to_owned() }), ..labelled("no-image") },
         PodProfile { startup: slow, ..labelled("slow") },
+        PodProfile { failure: Some(Failure::NeverReady), ..of("fault", "unready") },
+        PodProfile { shutdown: SignedDuration::from_secs(5), ..of("stop-seconds", "5") },
     ]
+}
+
+/// The gateway double of the simulated cluster.
+struct Simulated(Arc<SimServer<Simulation>>);
+
+impl Gateway for Simulated {
+    fn answers(&self, answer: Answer) {
+        let mut behaviour = GatewayBehaviour::default();
+        match answer {
+            Answer::Accept => {}
+            Answer::Reject(reason, message) => {
+                let rejection = Rejection { routes: Selector::default(), reason: reason.to_owned(), message: message.to_owned() };
+                behaviour.rejections.push(rejection);
+            }
+            Answer::Silence => behaviour.silent = true,
+        }
+        self.0.with(|state| state.world.set_gateway_behaviour(behaviour));
+    }
 }
 
 impl Stage {
@@ -89,7 +113,7 @@ impl Stage {
         let ears = Ears { watchdog: Arc::clone(&watchdog), log: Arc::clone(&log) };
         server.with(|state| state.front.observers.push(Box::new(ears)));
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        Self { server, service, clock, watchdog, metrics: Arc::new(Metrics::default()), log }
+        Self { server: Arc::new(server), service, clock, watchdog, metrics: Arc::new(Metrics::default()), log }
     }
 
     /// A client of somebody with all rights.
@@ -104,7 +128,12 @@ impl Stage {
 
     /// A namespace as scenarios see it.
     pub fn arena(&self, namespace: &str) -> Arena {
-        Arena { client: self.admin(), namespace: namespace.to_owned(), pace: pace::virtual_time() }
+        Arena {
+            client: self.admin(),
+            namespace: namespace.to_owned(),
+            pace: pace::virtual_time(),
+            gateway: Box::new(Simulated(Arc::clone(&self.server))),
+        }
     }
 
     /// Starts an operator process; it runs until it is aborted.

@@ -99,6 +99,19 @@ fn condition(item: &Value) -> Option<Condition> {
     (!condition.kind.is_empty() && !condition.status.is_empty()).then_some(condition)
 }
 
+/// Weights of a route's backends, as `a 90, b 10`; null for anything that is no route.
+pub fn weights(route: &Value) -> Value {
+    let shown: Vec<String> = backends(route).iter().map(|(name, weight)| format!("{name} {weight}")).collect();
+    if shown.is_empty() { Value::Null } else { json!(shown.join(", ")) }
+}
+
+fn backends(route: &Value) -> BTreeMap<String, i64> {
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
+    let backends = rules.filter_map(|rule| rule.get("backendRefs")?.as_array()).flatten();
+    let weight = |backend: &Value| backend.get("weight").and_then(Value::as_i64).unwrap_or(1);
+    backends.filter_map(|backend| Some((backend.get("name")?.as_str()?.to_owned(), weight(backend)))).collect()
+}
+
 /// A printed column of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {

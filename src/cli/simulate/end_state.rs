@@ -2,6 +2,8 @@
 //!
 //! Takes a cluster; gives one table per kind for people, one JSON object per object for programs. Reads only.
 
+use std::collections::BTreeSet;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -29,12 +31,13 @@ pub struct Row {
     pub columns: Vec<(String, Value)>,
 }
 
-/// The rows of all shown kinds: custom resources by group and kind, then workloads.
+/// The rows of all shown kinds: custom resources by kind, then workloads. Objects of which nothing but the age is printed are left
+/// out.
 pub fn rows(cluster: &Cluster) -> Vec<Row> {
     let shown = |resource: &&std::sync::Arc<Resource>| resource.custom && !HIDDEN_GROUPS.contains(&resource.id.group.as_str());
     let customs = cluster.kinds().preferred().filter(shown);
     let workloads = WORKLOADS.iter().filter_map(|key| cluster.kinds().by_key(key));
-    customs.chain(workloads).flat_map(|resource| of_kind(cluster, resource)).collect()
+    customs.chain(workloads).flat_map(|resource| of_kind(cluster, resource)).filter(|row| !row.columns.is_empty()).collect()
 }
 
 fn of_kind(cluster: &Cluster, resource: &Resource) -> Vec<Row> {
@@ -44,12 +47,13 @@ fn of_kind(cluster: &Cluster, resource: &Resource) -> Vec<Row> {
 
 fn row(resource: &Resource, object: &Value, now: Timestamp) -> Row {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
-    let cells = difference::cells(resource, object, now).into_iter().filter(|cell| !cell.wide);
+    let cells = difference::cells(resource, object, now).into_iter().filter(|cell| !cell.wide).map(|cell| (cell.name, cell.value));
+    let weights = Some(difference::weights(object)).filter(|weights| !weights.is_null());
     Row {
         resource: resource.key(),
         namespace: text("namespace"),
         name: text("name"),
-        columns: cells.map(|cell| (cell.name, cell.value)).collect(),
+        columns: cells.chain(weights.map(|weights| ("Weights".to_owned(), weights))).collect(),
     }
 }
 
@@ -63,7 +67,8 @@ impl Row {
 
 /// The tables for people, one per kind.
 pub fn tables(rows: &[Row], style: Style) -> String {
-    let several = rows.iter().any(|row| row.namespace != rows[0].namespace);
+    let namespaces: BTreeSet<&str> = rows.iter().map(|row| row.namespace.as_str()).filter(|namespace| !namespace.is_empty()).collect();
+    let several = namespaces.len() > 1;
     let mut text = String::new();
     for kind in rows.chunk_by(|one, other| one.resource == other.resource) {
         text.push('\n');

@@ -19,6 +19,7 @@ use super::difference;
 use super::line::{Changed, Line, Topic};
 use crate::sim::cluster::{Change, Commit};
 use crate::sim::kinds::{Kinds, Resource};
+use crate::sim::world::play::Happening;
 
 /// Writes this close to each other are told as one.
 const MOMENT: SignedDuration = SignedDuration::from_secs(1);
@@ -32,7 +33,7 @@ pub struct Timeline {
     user: String,
     sequence: u64,
     /// By the time of their first write.
-    open: BTreeMap<(Timestamp, u64), Episode>,
+    open: BTreeMap<(Timestamp, u64), Entry>,
     places: BTreeMap<Subject, (Timestamp, u64)>,
     told: Told,
 }
@@ -44,6 +45,15 @@ struct Subject {
     namespace: String,
     name: String,
     by: String,
+}
+
+/// What waits to be told.
+#[derive(Debug)]
+enum Entry {
+    /// Writes, to which more may be added.
+    Episode(Episode),
+    /// Something that is complete.
+    Line(Line),
 }
 
 /// The writes of a moment to one object by one author.
@@ -87,7 +97,7 @@ impl Timeline {
         }
         let subject = Subject { resource: commit.resource.clone(), namespace: commit.namespace.clone(), name: commit.name.clone(), by };
         let open = self.places.get(&subject).copied().filter(|(at, _)| commit.at.duration_since(*at) < MOMENT);
-        if let Some(episode) = open.and_then(|place| self.open.get_mut(&place)) {
+        if let Some(Entry::Episode(episode)) = open.and_then(|place| self.open.get_mut(&place)) {
             episode.after.clone_from(&commit.after);
             episode.last = Arc::clone(last);
             return;
@@ -96,18 +106,32 @@ impl Timeline {
         let (resource, last, after) = (Arc::clone(resource), Arc::clone(last), commit.after.clone());
         self.sequence += 1;
         self.places.insert(subject.clone(), (commit.at, self.sequence));
-        self.open.insert((commit.at, self.sequence), Episode { subject, resource, requested, before, after, last });
+        self.open.insert((commit.at, self.sequence), Entry::Episode(Episode { subject, resource, requested, before, after, last }));
+    }
+
+    /// Takes something that the world did.
+    pub fn happened(&mut self, happening: &Happening) {
+        let Happening { at, namespace, object, what, why } = happening.clone();
+        let at_start = at.duration_since(self.start);
+        let (by, changes) = ("world".to_owned(), Vec::new());
+        let line = Line { at: at_start, topic: Topic::World, namespace, object, what, why, by, warning: true, changes };
+        self.sequence += 1;
+        self.open.insert((at, self.sequence), Entry::Line(line));
     }
 
     /// The lines of everything that is over at `now`.
     pub fn told_until(&mut self, now: Timestamp) -> Vec<Line> {
         let mut lines = Vec::new();
         while let Some(entry) = self.open.first_entry().filter(|entry| now.duration_since(entry.key().0) >= MOMENT) {
-            let (place, episode) = entry.remove_entry();
-            if self.places.get(&episode.subject) == Some(&place) {
-                self.places.remove(&episode.subject);
+            match entry.remove_entry() {
+                (_, Entry::Line(line)) => lines.push(line),
+                (place, Entry::Episode(episode)) => {
+                    if self.places.get(&episode.subject) == Some(&place) {
+                        self.places.remove(&episode.subject);
+                    }
+                    lines.extend(self.tell(place.0, &episode));
+                }
             }
-            lines.extend(self.tell(place.0, &episode));
         }
         lines
     }
@@ -193,8 +217,10 @@ fn request(episode: &Episode) -> Option<Line> {
 /// Everything but what the server keeps by itself.
 fn requested_changes(before: &Value, after: &Value) -> Vec<Changed> {
     let mut changed = Vec::new();
+    let none = serde_json::json!({});
+    let of = |object: &Value, part: &str| object["metadata"].get(part).unwrap_or(&none).clone();
     for part in ["annotations", "labels"] {
-        changed.extend(difference::fields(&before["metadata"][part], &after["metadata"][part], part));
+        changed.extend(difference::fields(&of(before, part), &of(after, part), part));
     }
     let empty = serde_json::Map::new();
     let (old, new) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));

@@ -97,7 +97,7 @@ impl Hands<'_> {
         match seen.and_then(|seen| seen.workload.as_ref()) {
             None => {
                 let object = workload::build(owner, name.as_str(), recorded, workload::Options { replicas: Some(replicas), ..options });
-                self.writer.create(noted(object)).await?;
+                self.create_workload(noted(object)).await?;
             }
             Some(live) => self.keep(live, workload::build(owner, name.as_str(), recorded, options)).await?,
         }
@@ -191,8 +191,54 @@ impl Hands<'_> {
         }
     }
 
+    /// A Deployment is created with its replicas. One that is there unseen has lost our labels: it gets them back if it is
+    /// ours, and else is a namesake.
+    async fn create_workload(&self, object: Value) -> Result<(), WriteError> {
+        self.refuse_unowned(&object)?;
+        match self.writer.create(object.clone()).await {
+            Err(WriteError::AlreadyExists(words)) => self.relabel(object, words).await,
+            answer => answer.map(drop),
+        }
+    }
+
+    async fn relabel(&self, mut object: Value, words: String) -> Result<(), WriteError> {
+        let live = self.writer.read(&Object::of(&object)?).await?;
+        let owners = live.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let ours = |owner: &Value| owner["controller"] == true && owner["uid"] == self.observed.owner.uid.as_str();
+        if !owners.into_iter().flatten().any(ours) {
+            return Err(WriteError::OwnedByOthers(words));
+        }
+        let labelled = object["metadata"]["labels"]
+            .as_object()
+            .is_some_and(|labels| labels.iter().all(|(key, value)| live["metadata"]["labels"].get(key) == Some(value)));
+        let (Some(uid), Some(revision)) = (live["metadata"]["uid"].as_str(), live["metadata"]["resourceVersion"].as_str()) else {
+            return Err(WriteError::Conflict(words));
+        };
+        // With its labels, it is only new to us: the watch will deliver it.
+        if labelled || live["metadata"].get("deletionTimestamp").is_some() {
+            return Err(WriteError::Conflict(words));
+        }
+        if let Some(spec) = object["spec"].as_object_mut() {
+            spec.remove("replicas");
+        }
+        let precondition = Precondition { uid: uid.to_owned(), resource_version: revision.to_owned() };
+        self.writer.apply(object, Some(&precondition), Ownership::TakeOver).await.map(drop)
+    }
+
+    /// What has our labels and no owner may be somebody's by now: it is not taken over, and not written past.
+    fn refuse_unowned(&self, object: &Value) -> Result<(), WriteError> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (kind, name) = (text("/kind"), text("/metadata/name"));
+        if !self.observed.unowned.contains(&(kind.clone(), name.clone())) {
+            return Ok(());
+        }
+        let words = format!("{kind} {name} has our labels but no owner: give its ownerReference back, or delete it");
+        Err(WriteError::OwnedByOthers(words))
+    }
+
     /// An unforced apply: a namesake of somebody else answers with a conflict.
     async fn create(&self, object: Value) -> Result<(), WriteError> {
+        self.refuse_unowned(&object)?;
         self.writer.apply(noted(object), None, Ownership::Respect).await.map(|_| ())
     }
 

@@ -95,18 +95,19 @@ impl Inputs<'_> {
 }
 
 fn situation<'a>(observed: &'a Observed, valid: &'a Valid, wanted: &Wanted) -> Inputs<'a> {
-    let revisions = observed.revisions.iter().map(|(name, seen)| (name.clone(), view(name, seen))).collect();
+    let revisions = observed.revisions.iter().map(|(name, seen)| (name.clone(), view(observed, name, seen))).collect();
     let annotations = observed.deployment.metadata.annotations.as_ref();
     let command = annotations.and_then(|annotations| annotations.get(COMMAND_ANNOTATION)).map(|value| Command::parse(value));
     Inputs { observed, valid, wanted: wanted.clone(), revisions, live: live(observed, valid), command }
 }
 
-fn view(name: &RevisionName, seen: &SeenRevision) -> RevisionView {
+fn view(observed: &Observed, name: &RevisionName, seen: &SeenRevision) -> RevisionView {
     let recorded = seen.record.as_ref();
+    let history = observed.deployment.status.as_ref().map_or(&[][..], |status| &status.history);
     RevisionView {
         number: recorded.map_or(0, |(seen, _)| number_of(&seen.object)),
         version: recorded.map_or_else(|| name.to_string(), |(_, recorded)| recorded.input.version.clone()),
-        served: seen.served(),
+        served: seen.served() || history.iter().any(|entry| entry.revision == name.as_str()),
         failed: seen.failed(),
         workload: seen.workload.as_ref().map(|workload| workload_view(&workload.object, workload.entry.deleting)),
         pods: pods_view(seen),

@@ -1,6 +1,6 @@
 //! Everything that a pass needs to know, gathered once. Reads caches; the only request is the dry run of a new pod.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -110,6 +110,8 @@ pub struct Observed {
     pub gateway_api: bool,
     /// Children of a deleted namesake that are still there.
     pub orphans: usize,
+    /// Kinds and names of objects that carry our labels and belong to nobody: somebody took their owner away.
+    pub unowned: BTreeSet<(String, String)>,
 }
 
 /// Gathers what is known about `key`; `None` when it is gone, being deleted, or cannot be decoded.
@@ -118,7 +120,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
     let deployment = Arc::clone(entry.row.as_ref().ok()?);
     let owner = Owner { namespace: key.namespace.to_string(), name: key.name.to_string(), uid: entry.uid.to_string() };
     let model = caches.models.get(&ObjectKey::new(Arc::clone(&key.namespace), deployment.spec.model.as_str()));
-    let mut gathered = Gathered { owner, revisions: BTreeMap::new(), orphans: 0 };
+    let mut gathered = Gathered { owner, revisions: BTreeMap::new(), orphans: 0, unowned: BTreeSet::new() };
     let index = deployment_index(&key.namespace, &key.name);
     gathered.records(&caches.records, &index);
     gathered.children(&caches.workloads, &index, |revision, seen| revision.workload = Some(seen));
@@ -135,6 +137,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         route,
         gateway_api: caches.routes.state() != CacheState::Absent,
         orphans: gathered.orphans,
+        unowned: gathered.unowned,
         owner: gathered.owner,
         entry,
     })
@@ -144,6 +147,7 @@ struct Gathered {
     owner: Owner,
     revisions: BTreeMap<RevisionName, SeenRevision>,
     orphans: usize,
+    unowned: BTreeSet<(String, String)>,
 }
 
 impl Gathered {
@@ -154,14 +158,19 @@ impl Gathered {
         for entry in cache.indexed(index) {
             let Ok(child) = entry.row.as_ref() else { continue };
             if child.owner_uid.as_deref() != Some(self.owner.uid.as_str()) {
-                self.orphans += usize::from(child.owner_uid.is_some());
+                match child.owner_uid {
+                    Some(_) => self.orphans += 1,
+                    None => drop(self.unowned.insert((child.kind(), entry.key.name.to_string()))),
+                }
                 continue;
             }
             let revision = child.revision.as_deref().map(RevisionName::new);
             let Some(seen) = Seen::of(Arc::clone(&entry)) else { continue };
             match revision {
                 Some(name) => put(self.revisions.entry(name).or_default(), seen),
-                None => single = Some(seen),
+                // A child that lost the label of its revision must not pass for the one that has none.
+                None if *entry.key.name == *self.owner.name => single = Some(seen),
+                None => {}
             }
         }
         single

@@ -288,9 +288,9 @@ fn paused(observed: &Observed, record: Option<&Record>) -> Wanted {
     }
 }
 
-/// What a status says without the numbers of pods, which change often and matter little: a change of the rest is
-/// written at once.
-pub fn without_counts(status: &api::ModelDeploymentStatus) -> api::ModelDeploymentStatus {
+/// What a status says without numbers of pods and without words, which change often and often only for a moment: a change of
+/// the rest is written at once.
+pub fn without_details(status: &api::ModelDeploymentStatus) -> api::ModelDeploymentStatus {
     let mut status = status.clone();
     for revision in status.stable.iter_mut().chain(status.candidate.iter_mut()) {
         revision.ready = 0;
@@ -298,16 +298,15 @@ pub fn without_counts(status: &api::ModelDeploymentStatus) -> api::ModelDeployme
     }
     status.rollback_capacity = None;
     status.retiring.clear();
-    if let Some(next) = &mut status.next_action {
-        next.reason.clear();
-    }
+    status.next_action = None;
     for condition in &mut status.conditions {
         condition.message.clear();
+        condition.reason.clear();
     }
     status
 }
 
-/// When a count may be written next, if one was written at `last`.
-pub fn counts_due(last: Timestamp) -> Timestamp {
-    last + jiff::SignedDuration::from_secs(10)
+/// When numbers and words that were first seen to differ at `noticed` are written, if they still differ then.
+pub fn details_due(noticed: Timestamp) -> Timestamp {
+    noticed + jiff::SignedDuration::from_secs(10)
 }

@@ -54,6 +54,9 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
     let stable = record.stable.clone();
     let mut plan = Plan::new(Some(record), State::Progressing, Reason::new("RolloutStarted", message.clone()));
     plan.split = Some(split);
+    if situation.view(&stable).served {
+        plan.marks.push((stable.clone(), Mark::Served));
+    }
     if view.failed.is_some() {
         plan.marks.push((revision, Mark::Retried));
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::record::Record;
 use crate::domain::revision::RevisionName;
-use crate::domain::rollout::{Mark, Plan, Reason, Situation, State, Wanted, standing};
+use crate::domain::rollout::{Plan, Reason, Situation, State, Wanted, standing};
 
 /// Nothing is remembered and nothing runs: everything is created at once, and there is nobody to take traffic from.
 pub(super) fn first_release(situation: &Situation<'_>) -> Plan {
@@ -28,14 +28,12 @@ pub(super) fn stay(situation: &Situation<'_>, record: Record) -> Plan {
     note_service(situation, record, plan)
 }
 
-/// Marks a first release that has all its pods as one that served.
+/// Notes a release that has all its pods as one that served. Its record is marked when it is left: while it is stable,
+/// history says the same.
 fn note_service(situation: &Situation<'_>, mut record: Record, mut plan: Plan) -> Plan {
     let stable = record.stable.clone();
     let view = situation.view(&stable);
     let complete = view.workload.is_some() && view.pods.ready >= situation.settings.replicas;
-    if complete && !view.served {
-        plan.marks.push((stable.clone(), Mark::Served));
-    }
     if complete && record.history.first().is_none_or(|newest| newest.revision != stable) {
         record.note_served(&stable, &view.version, situation.stamp());
         record.since = situation.stamp();

@@ -1,5 +1,6 @@
 //! Who may do what, who sees what was done, and who may interfere: the hooks around a request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::request::RequestInfo;
 use crate::sim::api_error::ApiError;
-use crate::sim::cluster::Identity;
+use crate::sim::cluster::{EventKind, Identity, WatchEvent};
 
 /// Decides whether a request is allowed. Without one everything is.
 pub trait Authorizer {
@@ -95,6 +96,8 @@ pub struct RequestRecord {
     pub info: RequestInfo,
     /// HTTP status; 0 if the connection was broken instead.
     pub code: u16,
+    /// A patch or update made an object that was not there: whoever asked needed the right to create, too.
+    pub created: bool,
     /// Query without `?`.
     pub query: String,
     /// `Content-Type` header; empty if absent.
@@ -122,6 +125,9 @@ pub enum Decision {
     FailAfter(Failure),
     /// It is carried out, and its answer comes this much later (virtual time).
     Late(Duration),
+    /// A list is answered by a server that lags this many revisions behind, as far as history goes; other requests take
+    /// their course.
+    Stale(u64),
 }
 
 /// How a request fails.
@@ -137,6 +143,36 @@ pub enum Failure {
 pub trait Interceptor {
     /// Called before each request is served; `index` counts all requests from 0.
     fn before(&mut self, index: u64, who: &Identity, info: &RequestInfo) -> Decision;
+}
+
+/// Interferes with watches: hidden, repeated, late and invented events, streams that break or fall silent.
+pub trait StreamInterceptor {
+    /// Called for each event of each stream, bookmarks and initial events included; `who` opened it by `info`.
+    fn event(&mut self, who: &Identity, info: &RequestInfo, event: WatchEvent) -> Delivery;
+}
+
+/// What a stream delivers in place of one event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// These events, in order; none: the event is hidden.
+    pub events: Vec<WatchEvent>,
+    /// This much later (virtual time). What follows on the stream is never delivered earlier.
+    pub delay: Duration,
+    /// Afterwards the stream ends.
+    pub ends: bool,
+}
+
+impl Delivery {
+    /// The event, as if nobody interfered.
+    pub fn pass(event: WatchEvent) -> Self {
+        Self { events: vec![event], delay: Duration::ZERO, ends: false }
+    }
+
+    /// A 410 inside of the stream, which then ends: the client has to list again.
+    pub fn expired() -> Self {
+        let status = ApiError::new(410, "Expired", "too old resource version: 1 (2)").to_json();
+        Self { events: vec![WatchEvent { kind: EventKind::Error, object: Arc::new(status) }], delay: Duration::ZERO, ends: true }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! GET: one object, a list, a watch.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::negotiate::{Choice, Form, Shape, form};
 use super::reply::{Answer, ListBody, Reply, shape_of};
-use super::stream::{Frames, VirtualClock, view};
+use super::stream::{Frames, Interference, SharedStreamInterceptor, VirtualClock, view};
 use super::{Call, OpenSink, options};
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, ListPage};
@@ -52,8 +54,13 @@ impl Call<'_> {
     }
 
     pub(super) fn list(&self, cluster: &Cluster) -> Result<Reply, ApiError> {
-        let options = options::list(self.query)?;
+        let mut options = options::list(self.query)?;
         let form = self.form(true)?;
+        if self.lag > 0 && options.continue_token.is_empty() {
+            // Before the beginning of history the oldest server is a new one.
+            let revision = cluster.revision().saturating_sub(self.lag).max(1);
+            (options.resource_version, options.resource_version_match) = (revision.to_string(), "Exact".to_owned());
+        }
         let namespace = Some(self.namespace()).filter(|namespace| !namespace.is_empty());
         let page = cluster.list_page(&self.key, namespace, &options)?;
         let warnings: Vec<String> = self.resource.deprecation.iter().cloned().collect();
@@ -92,7 +99,13 @@ impl Call<'_> {
         })
     }
 
-    pub(super) fn watch(&self, cluster: &mut Cluster, clock: &VirtualClock, open: OpenSink<'_>) -> Result<Answer, ApiError> {
+    pub(super) fn watch(
+        &self,
+        cluster: &mut Cluster,
+        clock: &VirtualClock,
+        hook: Option<&SharedStreamInterceptor>,
+        open: OpenSink<'_>,
+    ) -> Result<Answer, ApiError> {
         let mut options = options::watch(self.query)?;
         let form = form(&self.request.accept, Choice::Watch { custom: self.resource.custom })?;
         if self.request.real_time && options.timeout_seconds.is_none_or(|seconds| seconds >= 0) {
@@ -100,7 +113,9 @@ impl Call<'_> {
         }
         let view = view(form.shape, || Printer::new(&self.resource), self.include()?, clock);
         let namespace = Some(self.namespace()).filter(|namespace| !namespace.is_empty());
-        let frames = Frames::new(view, open());
+        let interference =
+            hook.map(|hook| Interference { hook: Arc::clone(hook), who: self.request.identity.clone(), info: self.info.clone() });
+        let frames = Frames::new(view, interference, open());
         let id = cluster.watch(&self.key, namespace, &options, Box::new(frames))?;
         let mut headers = vec![("content-type", form.content_type().to_owned()), ("cache-control", "no-cache, private".to_owned())];
         headers.extend(self.resource.deprecation.iter().map(|text| ("warning", format!("299 - {text:?}"))));

@@ -1,22 +1,26 @@
 //! Watch events as frames: one JSON line each, in the shape that was negotiated.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::access::StreamInterceptor;
 use super::negotiate::Shape;
 use super::reply::to_json_line;
-use crate::sim::cluster::{EventKind, WatchEvent, WatchSink};
+use super::request::RequestInfo;
+use crate::sim::cluster::{EventKind, Identity, WatchEvent, WatchSink};
 use crate::sim::table::{IncludeObject, Printer, partial};
 
 /// Takes the frames of one watch. Dropping it is the end of the stream.
 pub trait FrameSink: Send {
-    /// Takes a frame; `false`: the reader is gone, the watch ends.
-    fn frame(&mut self, frame: Bytes) -> bool;
+    /// Takes a frame, to be delivered after `delay` (virtual time) and not before the frames that came earlier; `false`: the
+    /// reader is gone, the watch ends.
+    fn frame(&mut self, frame: Bytes, delay: Duration) -> bool;
 
     /// Whether a bookmark may be sent now. Readers in real time slow them down; the one that ends the initial events
     /// always passes.
@@ -48,17 +52,40 @@ pub(super) enum View {
     Table { printer: Printer, include: IncludeObject, clock: VirtualClock },
 }
 
+/// Somebody who interferes with streams, shared by all of them.
+pub type SharedStreamInterceptor = Arc<Mutex<dyn StreamInterceptor + Send>>;
+
+/// Interference with one stream: by whom, and what it is told about the stream.
+pub(super) struct Interference {
+    pub(super) hook: SharedStreamInterceptor,
+    pub(super) who: Identity,
+    pub(super) info: RequestInfo,
+}
+
 /// Turns events into frames.
 pub(super) struct Frames {
     view: View,
+    interference: Option<Interference>,
     sink: Box<dyn FrameSink>,
     /// Column definitions are sent once.
     headings_sent: bool,
 }
 
 impl Frames {
-    pub(super) fn new(view: View, sink: Box<dyn FrameSink>) -> Self {
-        Self { view, sink, headings_sent: false }
+    pub(super) fn new(view: View, interference: Option<Interference>, sink: Box<dyn FrameSink>) -> Self {
+        Self { view, interference, sink, headings_sent: false }
+    }
+
+    fn send(&mut self, event: &WatchEvent, delay: Duration) -> bool {
+        let kind = event.kind.as_str();
+        let plain = event.kind == EventKind::Error || matches!(self.view, View::Plain);
+        let frame = if plain {
+            to_json_line(&Frame { kind, object: &event.object })
+        } else {
+            let object = self.shown(&event.object);
+            to_json_line(&Frame { kind, object: &object })
+        };
+        self.sink.frame(frame, delay)
     }
 
     fn shown(&mut self, object: &Value) -> Value {
@@ -83,18 +110,14 @@ struct Frame<'a> {
 
 impl WatchSink for Frames {
     fn event(&mut self, event: WatchEvent) -> bool {
-        let kind = event.kind.as_str();
-        let plain = event.kind == EventKind::Error || matches!(self.view, View::Plain);
         if event.kind == EventKind::Bookmark && !ends_initial_events(&event.object) && !self.sink.wants_bookmark() {
             return true;
         }
-        let frame = if plain {
-            to_json_line(&Frame { kind, object: &event.object })
-        } else {
-            let object = self.shown(&event.object);
-            to_json_line(&Frame { kind, object: &object })
+        let delivery = match &self.interference {
+            None => return self.send(&event, Duration::ZERO),
+            Some(Interference { hook, who, info }) => hook.lock().unwrap_or_else(PoisonError::into_inner).event(who, info, event),
         };
-        self.sink.frame(frame)
+        delivery.events.iter().all(|event| self.send(event, delivery.delay)) && !delivery.ends
     }
 }
 

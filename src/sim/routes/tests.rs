@@ -3,17 +3,17 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
+use super::access::{Attributes, Authorizer, Decision, Delivery, Failure, Interceptor, Observer, RequestRecord, StreamInterceptor};
 use super::{Answer, ApiRequest, FrameSink, Front, Reply, RequestInfo};
 use crate::sim::api_error::ApiError;
-use crate::sim::cluster::{Cluster, Identity};
+use crate::sim::cluster::{Cluster, Identity, WatchEvent};
 
 type Shared = Arc<Mutex<Vec<String>>>;
 
 struct Lines(Shared);
 
 impl FrameSink for Lines {
-    fn frame(&mut self, frame: Bytes) -> bool {
+    fn frame(&mut self, frame: Bytes, _: std::time::Duration) -> bool {
         self.0.lock().unwrap().push(String::from_utf8(frame.to_vec()).unwrap());
         true
     }
@@ -320,6 +320,83 @@ impl Observer for Record {
     fn answered(&mut self, record: &RequestRecord) {
         self.0.lock().unwrap().push(record.clone());
     }
+}
+
+struct OnlyPatches;
+
+impl Authorizer for OnlyPatches {
+    fn allows(&self, _: &Identity, attributes: &Attributes<'_>) -> bool {
+        attributes.verb == "patch"
+    }
+}
+
+#[test]
+fn an_apply_that_would_create_needs_the_right_to_create() {
+    let mut world = World::new();
+    world.create_config_map("there");
+    world.front.authorizer = Some(Box::new(OnlyPatches));
+    let apply = |name: &str, body: &Value| {
+        with_body("PATCH", &format!("{MAPS}/{name}?fieldManager=m"), "application/apply-patch+yaml", &body.to_string())
+    };
+    let map = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"x": "1"}});
+    assert_eq!(world.json(&apply("there", &map("there"))).0, 200);
+    let (status, body) = world.json(&apply("new", &map("new")));
+    let text = "configmaps \"new\" is forbidden: User \"tester\" cannot create resource \"configmaps\" in API group \"\" in the namespace \"default\"";
+    assert_eq!((status, &body["message"]), (403, &json!(text)));
+    world.front.authorizer = None;
+    assert_eq!(world.json(&get(&format!("{MAPS}/new"))).0, 404);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    world.front.observers.push(Box::new(Record(Arc::clone(&log))));
+    assert_eq!(world.json(&apply("new", &map("new"))).0, 201);
+    assert_eq!(world.json(&apply("new", &map("new"))).0, 200);
+    let created: Vec<bool> = log.lock().unwrap().iter().map(|record| record.created).collect();
+    assert_eq!(created, [true, false]);
+}
+
+struct Lags;
+
+impl Interceptor for Lags {
+    fn before(&mut self, _: u64, _: &Identity, info: &RequestInfo) -> Decision {
+        if info.verb == "list" { Decision::Stale(1) } else { Decision::Pass }
+    }
+}
+
+#[test]
+fn a_stale_list_shows_the_past() {
+    let mut world = World::new();
+    world.create_config_map("a");
+    world.create_config_map("b");
+    world.front.interceptor = Some(Box::new(Lags));
+    let (_, list) = world.json(&get(MAPS));
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert_eq!(list["items"][0]["metadata"]["name"], "a");
+}
+
+struct Garbles;
+
+impl StreamInterceptor for Garbles {
+    fn event(&mut self, _: &Identity, _: &RequestInfo, event: WatchEvent) -> Delivery {
+        match event.object["metadata"]["name"].as_str() {
+            Some("hidden") => Delivery { events: Vec::new(), ..Delivery::pass(event) },
+            Some("twice") => Delivery { events: vec![event.clone(), event.clone()], ..Delivery::pass(event) },
+            Some("gone") => Delivery::expired(),
+            _ => Delivery::pass(event),
+        }
+    }
+}
+
+#[test]
+fn a_stream_interceptor_hides_repeats_and_ends() {
+    let mut world = World::new();
+    world.front.stream_interceptor = Some(Arc::new(Mutex::new(Garbles)));
+    world.send(&get(&format!("{MAPS}?watch=true")));
+    for name in ["hidden", "twice", "gone", "after"] {
+        world.create_config_map(name);
+    }
+    let frames: Vec<Value> = world.frames.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<String> = frames.iter().map(|frame| format!("{} {}", frame["type"], frame["object"]["metadata"]["name"])).collect();
+    assert_eq!(seen, ["\"ADDED\" \"twice\"", "\"ADDED\" \"twice\"", "\"ERROR\" null"]);
+    assert_eq!((&frames[2]["object"]["code"], world.cluster.watch_count()), (&json!(410), 0));
 }
 
 #[test]

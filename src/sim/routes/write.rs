@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::access::Attributes;
 use super::body::{self, Decoded};
 use super::negotiate::{Form, media_type};
 use super::reply::Reply;
@@ -43,7 +44,13 @@ impl Call<'_> {
         let Decoded { value, duplicates } = self.body_of_object()?;
         let options = WriteOptions { duplicate_fields: duplicates, ..options };
         let (namespace, name) = (self.namespace(), self.info.name.as_str());
-        let written = cluster.update(&self.request.identity, &self.key, namespace, name, self.subresource(), value, &options)?;
+        let put = |cluster: &mut Cluster, options: &WriteOptions, value| {
+            cluster.update(&self.request.identity, &self.key, namespace, name, self.subresource(), value, options)
+        };
+        if self.must_not_create(cluster) {
+            self.refuse_creation(put(cluster, &WriteOptions { dry_run: true, ..options.clone() }, value.clone())?.code)?;
+        }
+        let written = put(cluster, &options, value)?;
         self.written(cluster, form, &written)
     }
 
@@ -66,8 +73,29 @@ impl Call<'_> {
             _ => Patch::Apply { object: value, force },
         };
         let (namespace, name) = (self.namespace(), self.info.name.as_str());
-        let written = cluster.patch(&self.request.identity, &self.key, namespace, name, self.subresource(), patch, &options)?;
+        let change = |cluster: &mut Cluster, options: &WriteOptions, patch| {
+            cluster.patch(&self.request.identity, &self.key, namespace, name, self.subresource(), patch, options)
+        };
+        if apply && self.must_not_create(cluster) {
+            self.refuse_creation(change(cluster, &WriteOptions { dry_run: true, ..options.clone() }, patch.clone())?.code)?;
+        }
+        let written = change(cluster, &options, patch)?;
         self.written(cluster, form, &written)
+    }
+
+    /// The object does not exist, and who asks may not create it: an apply or PUT that would is tried without effect first,
+    /// because the server speaks of missing rights only after it has validated.
+    fn must_not_create(&self, cluster: &Cluster) -> bool {
+        self.authorizer.is_some_and(|authorizer| !authorizer.allows(&self.request.identity, &self.creation()))
+            && cluster.get(&self.key, self.namespace(), &self.info.name).is_none()
+    }
+
+    fn creation(&self) -> Attributes<'_> {
+        Attributes { verb: "create", ..Attributes::of(self.info) }
+    }
+
+    fn refuse_creation(&self, code: u16) -> Result<(), ApiError> {
+        if code == 201 { Err(self.creation().refusal(&self.request.identity)) } else { Ok(()) }
     }
 
     fn patch_type(&self) -> Result<&'static str, ApiError> {

@@ -2,15 +2,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::{LATENCY, SimServer, SimService};
-use crate::sim::cluster::{Cluster, Identity};
+use crate::sim::cluster::{Cluster, Identity, WatchEvent as CoreEvent};
 use crate::sim::routes::RequestInfo;
-use crate::sim::routes::access::{Decision, Failure, Interceptor, Observer, RequestRecord};
+use crate::sim::routes::access::{Decision, Delivery, Failure, Interceptor, Observer, RequestRecord, StreamInterceptor};
+use crate::sim::simulation::Simulation;
 
 fn start() -> (SimServer<Cluster>, SimService) {
     SimServer::start(Cluster::new(1, "2026-01-01T00:00:00Z".parse().unwrap()))
@@ -87,8 +89,7 @@ async fn order_served(names: &[&str]) -> Vec<String> {
     let other = service.identified(Identity { user_agent: "other".to_owned(), ..Identity::user("o") });
     let (one, two) = (maps(&service), maps(&other));
     futures::future::join_all(names.iter().flat_map(|name| [one.get_opt(name), two.get_opt(name)])).await;
-    drop(server);
-    Arc::try_unwrap(log).unwrap().into_inner().unwrap()
+    log.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,4 +149,73 @@ async fn requests_to_a_dropped_server_fail() {
     api.get_opt("a").await.unwrap();
     drop(server);
     assert!(api.get_opt("a").await.is_err());
+}
+
+struct SlowStream;
+
+impl StreamInterceptor for SlowStream {
+    fn event(&mut self, _: &Identity, _: &RequestInfo, event: CoreEvent) -> Delivery {
+        let late = event.object["metadata"]["name"] == "late";
+        Delivery { delay: if late { Duration::from_secs(30) } else { Duration::ZERO }, ..Delivery::pass(event) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_events_hold_back_what_follows_them() {
+    let (server, service) = start();
+    server.with(|state| state.front.stream_interceptor = Some(Arc::new(Mutex::new(SlowStream))));
+    let api = maps(&service);
+    let mut events = api.watch(&WatchParams::default().disable_bookmarks(), "0").await.unwrap().boxed();
+    let start = Instant::now();
+    for name in ["late", "early"] {
+        api.create(&PostParams::default(), &config_map(name)).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let Some(Ok(WatchEvent::Added(map))) = events.next().await else { panic!("no event") };
+        seen.push((map.metadata.name.unwrap(), start.elapsed().as_secs()));
+    }
+    assert_eq!(seen, [("late".to_owned(), 30), ("early".to_owned(), 30)]);
+}
+
+/// What a world with actors was asked and showed while a watcher followed a rollout, and clients rushed at it in this order.
+async fn trace(order: impl Iterator<Item = u32>) -> Vec<String> {
+    let (server, service) = SimServer::start(Simulation::new(7, "2026-01-01T00:00:00Z".parse().unwrap()));
+    let log = Arc::new(Mutex::new(Vec::new()));
+    server.with(|state| state.front.observers.push(Box::new(Record(Arc::clone(&log)))));
+    let pods: Api<Pod> = Api::default_namespaced(service.client("default"));
+    let maps = maps(&service);
+    let follow = async {
+        let mut seen = Vec::new();
+        let mut stream = kube::runtime::watcher(pods, kube::runtime::watcher::Config::default()).boxed();
+        while let Ok(Some(event)) = tokio::time::timeout(Duration::from_secs(60), stream.next()).await {
+            if let Ok(kube::runtime::watcher::Event::Apply(pod)) = event {
+                seen.push(format!("{:?} {:?}", pod.metadata.name, pod.metadata.resource_version));
+            }
+        }
+        seen
+    };
+    let rush = async {
+        let deployment: Deployment = serde_json::from_value(json!({
+            "metadata": {"name": "d"},
+            "spec": {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "template": {
+                "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}},
+        }))
+        .unwrap();
+        Api::<Deployment>::default_namespaced(service.client("default")).create(&PostParams::default(), &deployment).await.unwrap();
+        let writes = order.map(|number| {
+            let maps = maps.clone();
+            async move { maps.create(&PostParams::default(), &config_map(&format!("m{number}"))).await.unwrap().metadata.resource_version }
+        });
+        futures::future::join_all(writes).await
+    };
+    let (mut seen, _) = futures::future::join(follow, rush).await;
+    assert!(seen.len() >= 6, "three pods, created and started: {seen:?}");
+    seen.extend(log.lock().unwrap().clone());
+    seen
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_world_gives_the_same_trace_however_tasks_are_scheduled() {
+    assert_eq!(trace(0..20).await, trace((0..20).rev()).await);
 }

@@ -60,6 +60,15 @@ pub enum Action {
 pub enum Fault {
     /// Pods are evicted through the API, which honours disruption budgets.
     Evict(PodSelector),
+    /// A node takes no new pods, and its pods are evicted, again and again until budgets allow it.
+    Drain {
+        /// Its name.
+        node: String,
+        /// Where the name was written.
+        place: Place,
+        /// It takes pods again after so long; none: never.
+        lasts: Option<SignedDuration>,
+    },
     /// Pods are deleted without asking, as by somebody with `kubectl delete pod`.
     Kill(PodSelector),
     /// A node is gone: its pods stop answering.
@@ -165,12 +174,14 @@ fn fault(node: &Located, problems: &mut Problems) -> Option<Fault> {
     if node.get("metrics").is_some() {
         return None;
     }
-    let fault = match fields.one_of(&["evict", "kill", "nodeLoss"], problems) {
+    let fault = match fields.one_of(&["evict", "kill", "nodeLoss", "drain"], problems) {
         Some(("evict", node)) => pods(node, problems).map(Fault::Evict),
         Some(("kill", node)) => pods(node, problems).map(Fault::Kill),
-        Some((_, node)) => {
+        Some((fault, name)) => {
             let lasts = fields.read("for", fields::time, problems);
-            fields::text(node, "nodeLoss", problems).map(|name| Fault::NodeLoss { node: name, place: node.place.clone(), lasts })
+            let place = name.place.clone();
+            let node = fields::text(name, fault, problems);
+            node.map(|node| if fault == "drain" { Fault::Drain { node, place, lasts } } else { Fault::NodeLoss { node, place, lasts } })
         }
         None => None,
     };

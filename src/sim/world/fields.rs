@@ -174,6 +174,14 @@ pub fn count(node: &Located, name: &str, problems: &mut Problems) -> Option<u32>
     number.and_then(|number| u32::try_from(number).ok()).or_else(|| refuse(node, name, "a whole number from 0 to 1000000", problems))
 }
 
+/// `true` or `false`.
+pub fn flag(node: &Located, name: &str, problems: &mut Problems) -> Option<bool> {
+    match node.node {
+        Node::Bool(flag) => Some(flag),
+        _ => refuse(node, name, "true or false", problems),
+    }
+}
+
 /// A number from 0 to 1.
 pub fn fraction(node: &Located, name: &str, problems: &mut Problems) -> Option<f64> {
     let number = match &node.node {
@@ -217,7 +225,7 @@ pub fn items<'a>(node: &'a Located, name: &str, problems: &mut Problems) -> &'a 
 }
 
 /// Reads one word of a fixed set.
-pub fn word<'a, T: Copy>(node: &Located, name: &str, words: &[(&'a str, T)], problems: &mut Problems) -> Option<T> {
+pub fn word<T: Copy>(node: &Located, name: &str, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     let given = match &node.node {
         Node::Text(text) => text.as_str(),
         _ => "",

@@ -1,104 +1,75 @@
 //! Nodes of a world.
 //!
-//! Takes the `nodes` of a world; gives Node objects as a machine would register them. Quantities are checked by the API
-//! server that gets the objects, like everything about objects.
+//! Takes the `nodes` of a world; gives groups of machines. Quantities and names are checked by the API server that gets the
+//! Node objects, like everything about objects.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::document::Located;
+use super::document::{Entry, Located, Node};
 use super::fields::{self, Fields};
 use super::place::{Place, Problems};
+use crate::sim::actors::nodes::machine::NodeGroup;
 
 /// Nodes that one world may have.
 pub const NODES_MAX: u32 = 5_000;
-/// The resource that `gpus` counts.
-pub const GPU_RESOURCE: &str = "nvidia.com/gpu";
+/// Resources that have a field of their own.
+const NAMED: [&str; 4] = ["cpu", "memory", "pods", "nvidia.com/gpu"];
 
-/// Several equal nodes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NodeGroup {
-    /// Where it was written; none: the default.
+/// Several equal machines, and where they were written; none: the default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Machines {
+    /// Where they were written.
     pub place: Option<Place>,
-    /// Names are `<name>-1`, `<name>-2`, ...; counted on over groups of the same name.
-    pub name: String,
-    /// Number of nodes.
-    pub count: u32,
-    /// CPUs of each.
-    pub cpu: String,
-    /// Memory of each.
-    pub memory: String,
-    /// GPUs of each.
-    pub gpus: u32,
-    /// Pods that fit on each.
-    pub pods: u32,
-    /// Other resources of each.
-    pub resources: BTreeMap<String, String>,
-    /// Labels beside the name of the host.
-    pub labels: BTreeMap<String, String>,
-    /// Taints as in a Node's spec.
-    pub taints: Vec<Value>,
-}
-
-impl Default for NodeGroup {
-    /// Three machines for inference: 64 CPUs, 256 GiB, 8 GPUs and room for 110 pods each.
-    fn default() -> Self {
-        Self {
-            place: None,
-            name: "node".to_owned(),
-            count: 3,
-            cpu: "64".to_owned(),
-            memory: "256Gi".to_owned(),
-            gpus: 8,
-            pods: 110,
-            resources: BTreeMap::new(),
-            labels: BTreeMap::new(),
-            taints: Vec::new(),
-        }
-    }
+    /// The machines.
+    pub group: NodeGroup,
 }
 
 /// Reads the groups.
-pub fn read(node: &Located, problems: &mut Problems) -> Vec<NodeGroup> {
-    let groups: Vec<NodeGroup> = fields::items(node, "nodes", problems).iter().filter_map(|item| group(item, problems)).collect();
-    let total: u32 = groups.iter().map(|group| group.count).sum();
+pub fn read(node: &Located, problems: &mut Problems) -> Vec<Machines> {
+    let groups: Vec<Machines> = fields::items(node, "nodes", problems).iter().filter_map(|item| group(item, problems)).collect();
+    let total: u32 = groups.iter().map(|machines| machines.group.count).sum();
     if total > NODES_MAX {
         problems.push(node.place.problem(format!("{total} nodes are too many, at most {NODES_MAX} are simulated")));
     }
     groups
 }
 
-fn group(node: &Located, problems: &mut Problems) -> Option<NodeGroup> {
+fn group(node: &Located, problems: &mut Problems) -> Option<Machines> {
     let mut fields = Fields::of(node, "an entry of nodes", problems)?;
     let usual = NodeGroup::default();
     let group = NodeGroup {
-        place: Some(node.place.clone()),
         name: fields.read("name", fields::text, problems).unwrap_or(usual.name),
         count: fields.read("count", fields::count, problems).unwrap_or(1),
         cpu: fields.read("cpu", fields::quantity, problems).unwrap_or(usual.cpu),
         memory: fields.read("memory", fields::quantity, problems).unwrap_or(usual.memory),
         gpus: fields.read("gpus", fields::count, problems).unwrap_or(0),
         pods: fields.read("pods", fields::count, problems).unwrap_or(usual.pods),
-        resources: fields.read("resources", quantities, problems).unwrap_or_default(),
+        zones: fields.take("zones").map(|zones| read_zones(zones, problems)).unwrap_or_default(),
+        extended: fields.read("resources", quantities, problems).unwrap_or_default(),
         labels: fields.read("labels", fields::labels, problems).unwrap_or_default(),
         taints: fields.take("taints").map(|taints| read_taints(taints, problems)).unwrap_or_default(),
     };
     fields.finish(problems);
-    for taken in ["cpu", "memory", "pods", GPU_RESOURCE] {
-        if group.resources.contains_key(taken) {
+    for taken in NAMED {
+        if group.extended.contains_key(taken) {
             problems.push(node.place_of("resources").problem(format!("{taken} has a field of its own here, take it out of resources")));
         }
     }
-    Some(group)
+    Some(Machines { place: Some(node.place.clone()), group })
+}
+
+fn read_zones(node: &Located, problems: &mut Problems) -> Vec<String> {
+    fields::items(node, "zones", problems).iter().filter_map(|zone| fields::text(zone, "a zone", problems)).collect()
 }
 
 fn quantities(node: &Located, name: &str, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
-    let super::document::Node::Map(entries) = &node.node else {
+    let Node::Map(entries) = &node.node else {
         problems.push(node.place.problem(format!("{name} must be a mapping of resource to quantity, found {}", node.kind())));
         return None;
     };
-    let read = |entry: &super::document::Entry, problems: &mut Problems| {
+    let read = |entry: &Entry, problems: &mut Problems| {
         let quantity = fields::quantity(&entry.value, &format!("{name}.{}", entry.key), problems)?;
         Some((entry.key.clone(), quantity))
     };
@@ -128,50 +99,12 @@ fn read_taints(node: &Located, problems: &mut Problems) -> Vec<Value> {
     taints
 }
 
-/// The Node objects of all groups, ready as after their registration, each with the place of its group.
-pub fn objects(groups: &[NodeGroup]) -> Vec<(Option<Place>, Value)> {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut nodes = Vec::new();
-    for group in groups {
-        for _ in 0..group.count {
-            let number = counts.entry(&group.name).or_insert(0);
-            *number += 1;
-            nodes.push((group.place.clone(), group.object(&format!("{}-{number}", group.name))));
-        }
-    }
-    nodes
-}
-
-impl NodeGroup {
-    fn object(&self, name: &str) -> Value {
-        let mut capacity = json!({ "cpu": self.cpu, "memory": self.memory, "pods": self.pods.to_string(), "ephemeral-storage": "2Ti" });
-        for (resource, quantity) in &self.resources {
-            capacity[resource] = json!(quantity);
-        }
-        if self.gpus > 0 {
-            capacity[GPU_RESOURCE] = json!(self.gpus.to_string());
-        }
-        let mut labels = json!({ "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" });
-        for (label, value) in &self.labels {
-            labels[label] = json!(value);
-        }
-        let mut spec = json!({});
-        if !self.taints.is_empty() {
-            spec["taints"] = json!(self.taints);
-        }
-        json!({
-            "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": labels }, "spec": spec,
-            "status": { "capacity": capacity, "allocatable": capacity },
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sim::world::document::parse;
 
-    fn groups(text: &str) -> (Vec<NodeGroup>, Vec<String>) {
+    fn groups(text: &str) -> (Vec<Machines>, Vec<String>) {
         let document = parse("w.yaml", text).unwrap().remove(0);
         let mut problems = Problems::new();
         let groups = read(&document, &mut problems);
@@ -179,16 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_counted_on_over_groups_of_one_name() {
+    fn groups_are_read_with_defaults() {
         let (groups, problems) =
-            groups("- {count: 2, cpu: 8, memory: 32Gi}\n- {gpus: 1}\n- {name: big, taints: [{key: a, effect: NoSchedule}]}\n");
+            groups("- {count: 2, cpu: 8, memory: 32Gi, zones: [a, b]}\n- {name: big, gpus: 1, taints: [{key: a, effect: NoSchedule}]}\n");
         assert!(problems.is_empty(), "{problems:?}");
-        let objects = objects(&groups);
-        let names: Vec<&str> = objects.iter().filter_map(|(_, node)| node.pointer("/metadata/name")?.as_str()).collect();
-        assert_eq!(names, ["node-1", "node-2", "node-3", "big-1"]);
-        assert_eq!(objects[0].1["status"]["capacity"]["cpu"], "8");
-        assert_eq!(objects[2].1["status"]["allocatable"][GPU_RESOURCE], "1");
-        assert_eq!(objects[3].1["spec"]["taints"][0]["key"], "a");
+        let (first, second) = (&groups[0].group, &groups[1].group);
+        assert_eq!((first.count, first.cpu.as_str(), first.gpus, first.zones.len()), (2, "8", 0, 2));
+        assert_eq!((second.name.as_str(), second.count, second.gpus, second.pods), ("big", 1, 1, 110));
+        assert_eq!(second.taints, [json!({ "key": "a", "effect": "NoSchedule" })]);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 use super::document::Located;
 use super::event::{self, Event, Expectation};
 use super::fields::{self, Fields};
-use super::node::{self, NodeGroup};
+use super::node::{self, Machines};
 use super::place::{Place, Problems};
 use super::pod::{self, PodRule};
+use crate::sim::actors::gateway::GatewayBehaviour;
 
 /// The longest time that is simulated.
 pub const DURATION_MAX: SignedDuration = SignedDuration::from_hours(24);
@@ -27,7 +28,9 @@ pub struct World {
     /// How long it lasts; none: until nothing changes any more.
     pub duration: Option<SignedDuration>,
     /// The nodes.
-    pub nodes: Vec<NodeGroup>,
+    pub nodes: Vec<Machines>,
+    /// The Gateway API is installed, with a gateway that behaves so; none: it is not.
+    pub gateway: Option<GatewayBehaviour>,
     /// How pods behave; the first rule that matches describes a pod.
     pub pods: Vec<PodRule>,
     /// What happens, by time.
@@ -43,7 +46,8 @@ impl Default for World {
             place: None,
             name: "default".to_owned(),
             duration: None,
-            nodes: vec![NodeGroup::default()],
+            nodes: vec![Machines::default()],
+            gateway: None,
             pods: Vec::new(),
             events: Vec::new(),
             expect: Vec::new(),
@@ -106,6 +110,7 @@ fn read_spec(mut world: World, spec: &Located, problems: &mut Problems) -> Optio
     if let Some(nodes) = fields.take("nodes") {
         world.nodes = node::read(nodes, problems);
     }
+    world.gateway = fields.take("gateway").and_then(|gateway| read_gateway(gateway, problems));
     if let Some(pods) = fields.take("pods") {
         world.pods = pod::read(pods, problems);
     }
@@ -119,6 +124,15 @@ fn read_spec(mut world: World, spec: &Located, problems: &mut Problems) -> Optio
     fields.finish(problems);
     check_times(&world, spec, problems);
     Some(world)
+}
+
+fn read_gateway(node: &Located, problems: &mut Problems) -> Option<GatewayBehaviour> {
+    let mut fields = Fields::of(node, "gateway", problems)?;
+    let mut behaviour = GatewayBehaviour::default();
+    behaviour.lag = fields.read("lag", fields::time, problems).unwrap_or(behaviour.lag);
+    behaviour.silent = fields.read("silent", fields::flag, problems).unwrap_or(false);
+    fields.finish(problems);
+    Some(behaviour)
 }
 
 /// Nothing may be planned after the end: it would never happen, and nobody would notice.
@@ -150,7 +164,7 @@ mod tests {
     #[test]
     fn a_world_without_spec_has_realistic_defaults() {
         let world = world(HEAD).unwrap();
-        assert_eq!((world.nodes[0].count, world.nodes[0].gpus, world.duration), (3, 8, None));
+        assert_eq!((world.nodes[0].group.count, world.nodes[0].group.gpus, world.duration), (3, 8, None));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::scene::World;
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Everything that was read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sources {
     /// The world; the default one if no document is a world.
     pub world: World,

@@ -1,7 +1,5 @@
 //! Lines about custom resources: printed columns, conditions, weights, and the reason in the object's own words.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -11,6 +9,8 @@ use crate::cli::simulate::line::{Changed, Line, Topic};
 
 /// A condition of this type that is `True` means that somebody must do something.
 const STALLED: &str = "Stalled";
+/// What programs wait for and what people see from phase and columns anyway.
+const FOR_PROGRAMS: [&str; 1] = ["Reconciling"];
 
 pub(super) fn tell(episode: &Episode, told: &mut Told, at: Timestamp) -> Option<Line> {
     let mut line = episode.line(Topic::Change);
@@ -76,7 +76,11 @@ fn flips(before: &Value, after: &Value, columns: &[(Changed, bool)]) -> Vec<Chan
         let from = status(&condition.kind).map_or(Value::Null, Value::from);
         Changed { field: condition.kind, from, to: json!(condition.status) }
     };
-    let new = difference::conditions(after).into_iter().map(flip).filter(|changed| changed.from != changed.to);
+    let new = difference::conditions(after)
+        .into_iter()
+        .filter(|condition| !FOR_PROGRAMS.contains(&condition.kind.as_str()))
+        .map(flip)
+        .filter(|changed| changed.from != changed.to);
     // A new object's conditions are all new: only those that say yes are news.
     let news = new.filter(|changed| !(changed.from.is_null() && changed.to != json!("True")));
     news.filter(|changed| columns.iter().all(|(column, _)| column.field != changed.field)).collect()
@@ -84,20 +88,8 @@ fn flips(before: &Value, after: &Value, columns: &[(Changed, bool)]) -> Vec<Chan
 
 /// Weights of a route's backends, when they changed: `weights a 90, b 10`.
 fn weights(before: &Value, after: &Value) -> Vec<Changed> {
-    let (old, new) = (backends(before), backends(after));
-    let show = |all: &BTreeMap<String, i64>| all.iter().map(|(name, weight)| format!("{name} {weight}")).collect::<Vec<_>>().join(", ");
-    if old == new || new.is_empty() {
-        return Vec::new();
-    }
-    let from = if old.is_empty() { Value::Null } else { json!(show(&old)) };
-    vec![Changed { field: "weights".to_owned(), from, to: json!(show(&new)) }]
-}
-
-fn backends(route: &Value) -> BTreeMap<String, i64> {
-    let rules = route.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
-    let backends = rules.filter_map(|rule| rule.get("backendRefs")?.as_array()).flatten();
-    let weight = |backend: &Value| backend.get("weight").and_then(Value::as_i64).unwrap_or(1);
-    backends.filter_map(|backend| Some((backend.get("name")?.as_str()?.to_owned(), weight(backend)))).collect()
+    let (from, to) = (difference::weights(before), difference::weights(after));
+    if from == to || to.is_null() { Vec::new() } else { vec![Changed { field: "weights".to_owned(), from, to }] }
 }
 
 fn other_spec_changes(before: &Value, after: &Value) -> Vec<Changed> {
@@ -117,6 +109,6 @@ fn reason(before: &[Condition], after: &[Condition], columns: &[(Changed, bool)]
     }
     let wide = columns.iter().filter(|(_, wide)| *wide).filter_map(|(changed, _)| Some((changed, changed.to.as_str()?)));
     // A sentence, not a word.
-    let sentence = wide.filter(|(_, text)| text.contains(' ')).map(|(changed, text)| (changed.field.clone(), text.to_owned()));
-    sentence.last().unwrap_or_default()
+    let mut sentence = wide.filter(|(_, text)| text.contains(' ')).map(|(changed, text)| (changed.field.clone(), text.to_owned()));
+    sentence.next_back().unwrap_or_default()
 }

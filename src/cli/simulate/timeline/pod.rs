@@ -52,8 +52,8 @@ fn trouble(pod: &Value) -> Option<(String, String)> {
     }
     let containers = ["/status/initContainerStatuses", "/status/containerStatuses"];
     let statuses = containers.iter().filter_map(|list| pod.pointer(list)?.as_array()).flatten();
-    let waiting = statuses.filter_map(|status| Some((status, status.pointer("/state/waiting")?)));
-    let (status, waiting) = waiting.filter(|(_, waiting)| !USUAL.contains(&text(waiting, "reason").as_str())).last()?;
+    let mut waiting = statuses.filter_map(|status| Some((status, status.pointer("/state/waiting")?)));
+    let (status, waiting) = waiting.rfind(|(_, waiting)| !USUAL.contains(&text(waiting, "reason").as_str()))?;
     let reason = text(waiting, "reason");
     let word = SAME.iter().find(|(first, _)| *first == reason).map_or(reason.as_str(), |(_, then)| then).to_owned();
     let ended = status

@@ -228,9 +228,16 @@ impl Model {
                 trouble: None,
             };
             let (version, failed) = (name.to_string(), set.failed.clone());
-            (name.clone(), RevisionView { number: set.number, version, served: set.served, failed, workload, pods })
+            (
+                name.clone(),
+                RevisionView { number: set.number, version, served: set.served || self.in_history(name), failed, workload, pods },
+            )
         };
         self.sets.iter().map(view).collect()
+    }
+
+    fn in_history(&self, name: &RevisionName) -> bool {
+        self.record.as_ref().is_some_and(|record| record.history.iter().any(|served| served.revision == *name))
     }
 
     fn live(&self) -> Live {

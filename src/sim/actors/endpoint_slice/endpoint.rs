@@ -116,9 +116,12 @@ fn hostname<'a>(service: &Value, pod: &'a Value) -> &'a str {
     if within { text(pod, &["spec", "hostname"]) } else { "" }
 }
 
+/// Ready addresses, other addresses and ports of one subset.
+type Subset = (Vec<Value>, Vec<Value>, Vec<Value>);
+
 /// `subsets` of the v1 `Endpoints` object; terminating pods are not in it.
 pub fn subsets(service: &Value, pods: &[Arc<Value>]) -> Vec<Value> {
-    let mut subsets: BTreeMap<String, (Vec<Value>, Vec<Value>, Vec<Value>)> = BTreeMap::new();
+    let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| is_endpoint(pod) && (takes_unready(service) || !is_deleting(pod))) {
         let ports = slice_ports(service, pod);
         let subset = subsets.entry(ports_key(&ports)).or_insert_with(|| (ports, Vec::new(), Vec::new()));
