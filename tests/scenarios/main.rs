@@ -6,12 +6,15 @@
 mod arena;
 mod canary;
 mod deletion;
+mod determinism;
 mod edits;
 mod fixtures;
 mod gateway;
 mod invariants;
 mod pace;
 mod planted;
+mod quiet;
+mod rbac;
 mod real;
 mod simulated;
 mod sweeps;
