@@ -259,8 +259,20 @@ fn restore(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
     keep(situation, record, &next, State::Progressing, reason)
 }
 
+/// The candidate gives up pods only after its drain time, so that what was sent to them is answered.
 fn keep(situation: &Situation<'_>, record: Record, candidate: &Candidate, state: State, reason: Reason) -> Plan {
-    base(situation, record, candidate, state, reason).size(situation, &candidate.revision, candidate.pods)
+    let weight = standing(situation, &record).split.candidate_weight();
+    let running = situation.replicas(&candidate.revision);
+    let due = goal::gives_way_at(situation, candidate);
+    let plan = base(situation, record, candidate, state, reason);
+    if weight == 0 || situation.settings.replicas == 0 || running <= candidate.pods || due.is_some_and(|due| due <= situation.now) {
+        return plan.size(situation, &candidate.revision, candidate.pods);
+    }
+    let plan = plan.size(situation, &candidate.revision, running);
+    match due {
+        Some(due) => plan.look_at(due),
+        None => plan,
+    }
 }
 
 fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {

@@ -430,7 +430,7 @@ fn candidate_that_lost_pods_at_the_end_is_not_promoted_until_it_has_them() {
     model.want("b");
     model.run_until(|model| model.weight_of("b") == 100);
     model.room = Some(7);
-    model.lose_pods("b");
+    model.lose_one("b");
     model.run(300);
     assert_eq!((model.record().stable.clone(), model.pods("a")), (name("a"), 4), "three of four replace nothing");
     model.room = None;
@@ -516,9 +516,11 @@ fn candidate_given_up_while_no_pods_are_wanted_leaves() {
 fn time_in_a_pause_of_the_spec_does_not_count_for_the_deadline() {
     let mut model = served(TrafficMode::Gateway);
     model.want("b");
+    model.never_ready("b");
     model.run(2);
     model.settings.paused = true;
     model.run(3_600);
+    model.ready_again("b");
     model.settings.paused = false;
     model.run(60);
     assert_eq!((model.record().overriding.clone(), model.weight_of("b")), (None, 10));

@@ -146,6 +146,11 @@ impl Model {
         self.kubelet();
     }
 
+    pub(super) fn lose_one(&mut self, revision: &str) {
+        self.sets.get_mut(&RevisionName::new(revision)).unwrap().pods.pop();
+        self.kubelet();
+    }
+
     pub(super) fn lose_status(&mut self) {
         self.record = None;
     }
