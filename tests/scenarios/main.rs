@@ -4,16 +4,22 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod arena;
+mod bad_input;
 mod canary;
 mod deletion;
 mod edits;
 mod fixtures;
+mod gates;
 mod gateway;
 mod invariants;
 mod pace;
 mod planted;
+mod pods;
 mod real;
+mod room;
+mod route;
 mod simulated;
+mod size;
 mod sweeps;
 
 use arena::Arena;

@@ -62,8 +62,9 @@ impl Call<'_> {
         let (options, force) = options::patch(self.query, apply)?;
         let Decoded { value, duplicates } = body::patch(&self.request.body, apply)?;
         if apply && options.field_validation == FieldValidation::Strict && !duplicates.is_empty() {
-            let sentences: Vec<String> = duplicates.iter().map(|path| format!("duplicate field {path:?}")).collect();
-            return Err(ApiError::bad_request(format!("error strict decoding YAML: {}", sentences.join(", "))));
+            let sentences = duplicates.join(", ");
+            let converting = if sentences.starts_with("yaml: ") { "error converting YAML to JSON: " } else { "" };
+            return Err(ApiError::bad_request(format!("error strict decoding YAML: {converting}{sentences}")));
         }
         let options = WriteOptions { duplicate_fields: duplicates, ..options };
         let patch = match kind {

@@ -188,7 +188,7 @@ pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit,
         .resized
         .get(&(commit.namespace.clone(), deployment.to_owned()))
         .is_some_and(|at| commit.at.duration_since(*at).as_secs() < 5);
-    if !watchdog.worked.contains(&key) || (free && after > 0) {
+    if !watchdog.worked.contains(&key) || (free && after > 0) || spec.replicas == 0 {
         return None;
     }
     let weight = view::weights(cluster, &commit.namespace, deployment).get(&revision).copied().unwrap_or(0);
