@@ -149,14 +149,20 @@ fn model_deleted_while_it_is_in_use_harms_nothing_that_runs() {
 }
 
 #[test]
-fn model_deleted_in_mid_canary_lets_the_rollout_end_and_is_missed_afterwards() {
+fn model_deleted_in_mid_canary_holds_the_rollout_until_it_is_back() {
     play("model_deleted_in_canary", async |arena| {
         serving(arena, Split::Pods).await;
         arena.apply("modeldeployment", canary(arena, "1.1.0", Split::Pods)).await;
         arena.holding_at("chat", 25).await;
         arena.delete("model", "chat").await;
-        let object = arena.reason("chat", "Ready", "ModelNotFound").await;
+        arena.reason("chat", "Ready", "ModelNotFound").await;
+        arena.sleep(arena.pace.past_deadline).await;
+        let object = arena.get("modeldeployment", "chat").await.unwrap();
+        assert_eq!(at(&object, "/status/phase"), "Holding");
+        assert_eq!(at(&object, "/status/stable/version"), "1.0.0");
         assert_eq!(at(&object, "/status/stable/ready"), 4);
-        assert_eq!(at(&object, "/status/stable/version"), "1.1.0");
+        arena.apply("model", model()).await;
+        let done = arena.phase("chat", "Active").await;
+        assert_eq!(at(&done, "/status/stable/version"), "1.1.0");
     });
 }

@@ -4,16 +4,25 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod arena;
+mod bad_input;
 mod canary;
 mod deletion;
+mod determinism;
 mod edits;
 mod fixtures;
+mod gates;
 mod gateway;
 mod invariants;
 mod pace;
 mod planted;
+mod pods;
+mod quiet;
+mod rbac;
 mod real;
+mod room;
+mod route;
 mod simulated;
+mod size;
 mod sweeps;
 
 use arena::Arena;

@@ -9,6 +9,8 @@ pub struct Pace {
     pub hold: &'static str,
     /// How long pods may take.
     pub deadline: &'static str,
+    /// Longer than `deadline`.
+    pub past_deadline: Duration,
     /// A deadline that nobody reaches.
     pub long_deadline: &'static str,
     /// How long old requests may take.
@@ -30,6 +32,7 @@ pub fn virtual_time() -> Pace {
     Pace {
         hold: "10m",
         deadline: "10m",
+        past_deadline: Duration::from_secs(900),
         long_deadline: "2h",
         drain: "30s",
         propagation: "5s",
@@ -45,6 +48,7 @@ pub fn real_time() -> Pace {
     Pace {
         hold: "3s",
         deadline: "8s",
+        past_deadline: Duration::from_secs(10),
         long_deadline: "10m",
         drain: "1s",
         propagation: "500ms",

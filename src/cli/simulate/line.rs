@@ -67,6 +67,8 @@ pub struct Line {
     pub warning: bool,
     /// The fields that changed, as far as they are shown.
     pub changes: Vec<Changed>,
+    /// The same happens again and again: it is told no more until it has been over for a while.
+    pub repetitions_left_out: bool,
 }
 
 /// How text looks.
@@ -110,12 +112,13 @@ impl Line {
         let object = format!("{:<OBJECT_WIDTH$}", self.shown_object());
         let what = if self.warning { style.warning(&self.what) } else { self.what.clone() };
         let why = relative_times(&self.why, start);
+        let more = if self.repetitions_left_out { " (repetitions are left out)" } else { "" };
         let text = match (what.is_empty(), why.is_empty()) {
             (_, true) => what,
             (true, false) => why,
             (false, false) => format!("{what}: {why}"),
         };
-        format!("{}  {object}  {}", style.dim(&time), single_line(&text)).trim_end().to_owned()
+        format!("{}  {object}  {}{more}", style.dim(&time), single_line(&text)).trim_end().to_owned()
     }
 
     /// As one JSON object. Times in the reason stay as they are.
@@ -125,6 +128,7 @@ impl Line {
         json!({
             "type": self.topic.as_str(), "time": clock(self.at), "seconds": self.at.as_secs_f64(), "namespace": self.namespace,
             "object": self.object, "what": self.what, "why": self.why, "by": self.by, "warning": self.warning, "changes": changes,
+            "repetitionsLeftOut": self.repetitions_left_out,
         })
     }
 
@@ -180,6 +184,7 @@ mod tests {
             by: "modelward".to_owned(),
             warning: false,
             changes: vec![Changed { field: "Weight".to_owned(), from: json!(0), to: json!(10) }],
+            repetitions_left_out: false,
         }
     }
 
@@ -203,6 +208,8 @@ mod tests {
     fn colours_mark_times_and_warnings() {
         let line = Line { warning: true, ..line() };
         let text = line.text(start(), Style::Coloured);
+        let repeated = Line { repetitions_left_out: true, ..line.clone() };
+        assert!(repeated.text(start(), Style::Plain).ends_with("50 % (repetitions are left out)"));
         assert!(text.contains("\u{1b}[33mWeight 0 -> 10\u{1b}[0m") && text.starts_with("\u{1b}[2m   12m01s"), "{text:?}");
     }
 
@@ -211,7 +218,7 @@ mod tests {
         let expected = json!({
             "type": "change", "time": "12m01s", "seconds": 721.0, "namespace": "default", "object": "modeldeployment/chat",
             "what": "Weight 0 -> 10", "why": "holding at 10 % until 2026-01-01T00:22:01Z, then 50 %", "by": "modelward",
-            "warning": false, "changes": [{ "field": "Weight", "from": 0, "to": 10 }],
+            "warning": false, "changes": [{ "field": "Weight", "from": 0, "to": 10 }], "repetitionsLeftOut": false,
         });
         assert_eq!(line().json(), expected);
     }

@@ -7,14 +7,16 @@
 mod custom;
 mod event;
 mod pod;
+mod told;
 mod workload;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::told::{Told, Usual};
 use super::difference;
 use super::line::{Changed, Line, Topic};
 use crate::sim::cluster::{Change, Commit};
@@ -26,6 +28,14 @@ const MOMENT: SignedDuration = SignedDuration::from_secs(1);
 /// Changed fields that are told of one request.
 const TOLD_FIELDS_MAX: usize = 4;
 
+/// Where something stands in the order of telling: its time, then the world's own doing before what follows from it, then as it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    at: Timestamp,
+    follows: bool,
+    sequence: u64,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Timeline {
@@ -33,8 +43,8 @@ pub struct Timeline {
     user: String,
     sequence: u64,
     /// By the time of their first write.
-    open: BTreeMap<(Timestamp, u64), Entry>,
-    places: BTreeMap<Subject, (Timestamp, u64)>,
+    open: BTreeMap<Place, Entry>,
+    places: BTreeMap<Subject, Place>,
     told: Told,
 }
 
@@ -68,17 +78,6 @@ struct Episode {
     last: Arc<Value>,
 }
 
-/// What has been told, so that it is not told again.
-#[derive(Debug, Default)]
-struct Told {
-    /// The last reason by object.
-    why: BTreeMap<String, String>,
-    /// Trouble of pods by owner and reason.
-    trouble: BTreeSet<(String, String)>,
-    /// Kinds whose Events are told, as `apiVersion kind`.
-    custom: BTreeSet<(String, String)>,
-}
-
 impl Timeline {
     /// A timeline that counts from `start`; `user` is the name under which the world's user writes.
     pub fn new(start: Timestamp, user: &str) -> Self {
@@ -93,10 +92,10 @@ impl Timeline {
         let requested = commit.who.user == self.user;
         let by = if requested { self.user.clone() } else { commit.manager.clone() };
         if resource.custom {
-            self.told.custom.insert((resource.api_version(), resource.kind.clone()));
+            self.told.add_custom(resource.api_version(), resource.kind.clone());
         }
         let subject = Subject { resource: commit.resource.clone(), namespace: commit.namespace.clone(), name: commit.name.clone(), by };
-        let open = self.places.get(&subject).copied().filter(|(at, _)| commit.at.duration_since(*at) < MOMENT);
+        let open = self.places.get(&subject).copied().filter(|place| commit.at.duration_since(place.at) < MOMENT);
         if let Some(Entry::Episode(episode)) = open.and_then(|place| self.open.get_mut(&place)) {
             episode.after.clone_from(&commit.after);
             episode.last = Arc::clone(last);
@@ -104,9 +103,9 @@ impl Timeline {
         }
         let before = commit.before.clone().filter(|_| commit.change != Change::Added);
         let (resource, last, after) = (Arc::clone(resource), Arc::clone(last), commit.after.clone());
-        self.sequence += 1;
-        self.places.insert(subject.clone(), (commit.at, self.sequence));
-        self.open.insert((commit.at, self.sequence), Entry::Episode(Episode { subject, resource, requested, before, after, last }));
+        let place = self.place(commit.at, true);
+        self.places.insert(subject.clone(), place);
+        self.open.insert(place, Entry::Episode(Episode { subject, resource, requested, before, after, last }));
     }
 
     /// Takes something that the world did.
@@ -114,22 +113,28 @@ impl Timeline {
         let Happening { at, namespace, object, what, why } = happening.clone();
         let at_start = at.duration_since(self.start);
         let (by, changes) = ("world".to_owned(), Vec::new());
-        let line = Line { at: at_start, topic: Topic::World, namespace, object, what, why, by, warning: true, changes };
+        let (topic, warning, repetitions_left_out) = (Topic::World, true, false);
+        let line = Line { at: at_start, topic, namespace, object, what, why, by, warning, changes, repetitions_left_out };
+        let place = self.place(at, false);
+        self.open.insert(place, Entry::Line(line));
+    }
+
+    fn place(&mut self, at: Timestamp, follows: bool) -> Place {
         self.sequence += 1;
-        self.open.insert((at, self.sequence), Entry::Line(line));
+        Place { at, follows, sequence: self.sequence }
     }
 
     /// The lines of everything that is over at `now`.
     pub fn told_until(&mut self, now: Timestamp) -> Vec<Line> {
         let mut lines = Vec::new();
-        while let Some(entry) = self.open.first_entry().filter(|entry| now.duration_since(entry.key().0) >= MOMENT) {
+        while let Some(entry) = self.open.first_entry().filter(|entry| now.duration_since(entry.key().at) >= MOMENT) {
             match entry.remove_entry() {
                 (_, Entry::Line(line)) => lines.push(line),
                 (place, Entry::Episode(episode)) => {
                     if self.places.get(&episode.subject) == Some(&place) {
                         self.places.remove(&episode.subject);
                     }
-                    lines.extend(self.tell(place.0, &episode));
+                    lines.extend(self.tell(place.at, &episode));
                 }
             }
         }
@@ -142,20 +147,20 @@ impl Timeline {
     }
 
     fn tell(&mut self, at: Timestamp, episode: &Episode) -> Option<Line> {
-        let told = &mut self.told;
-        let mut line = match episode.subject.resource.as_str() {
-            _ if episode.requested => request(episode),
-            "events" => event::tell(episode, told),
-            "pods" => pod::tell(episode, told),
+        if episode.requested {
+            let line = request(episode)?;
+            return Some(Line { at: at.duration_since(self.start), ..line });
+        }
+        let (line, usual) = match episode.subject.resource.as_str() {
+            "events" => event::tell(episode, &self.told),
+            "pods" => pod::tell(episode),
             "nodes" => workload::tell_node(episode),
-            "deployments.apps" | "statefulsets.apps" | "daemonsets.apps" => workload::tell(episode, told),
-            _ if episode.resource.custom && episode.subject.resource != "customresourcedefinitions.apiextensions.k8s.io" => {
-                custom::tell(episode, told, at)
-            }
+            "deployments.apps" | "statefulsets.apps" | "daemonsets.apps" => workload::tell(episode),
+            "customresourcedefinitions.apiextensions.k8s.io" => None,
+            _ if episode.resource.custom => custom::tell(episode, at),
             _ => None,
         }?;
-        line.at = at.duration_since(self.start);
-        Some(line)
+        self.told.unless_repeated(Line { at: at.duration_since(self.start), ..line }, &usual)
     }
 }
 
@@ -172,16 +177,12 @@ impl Episode {
             by: self.subject.by.clone(),
             warning: false,
             changes: Vec::new(),
+            repetitions_left_out: false,
         }
     }
 
     fn object(&self) -> String {
         format!("{}/{}", self.resource.singular, self.subject.name)
-    }
-
-    /// Where the object stands in what has been told.
-    fn key(&self) -> String {
-        format!("{}/{}/{}", self.resource.key(), self.subject.namespace, self.subject.name)
     }
 
     /// It came and went within the moment.

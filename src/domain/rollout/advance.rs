@@ -231,11 +231,8 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     }
     let weight = record.decision.split.candidate_weight();
     let short = situation.ready(&candidate.revision) < candidate.pods;
-    if short && widened(situation, weight) {
-        return wait_for_pods(situation, record, candidate);
-    }
-    // The last stage ends with what replaces stable: all pods have to be there, not only some that had been.
-    if short && weight == FULL_WEIGHT && candidate.stage_weight == FULL_WEIGHT {
+    // A hold is time with all pods ready; and the last stage ends with what replaces stable, so all pods have to be there.
+    if short && (widened(situation, weight) || (weight == FULL_WEIGHT && candidate.stage_weight == FULL_WEIGHT)) {
         let waiting_since = if candidate.reached.is_some() { situation.stamp() } else { candidate.waiting_since };
         let next = Candidate { reached: None, waiting_since, ..candidate.clone() };
         return wait_for_pods(situation, record, &next);
@@ -259,8 +256,20 @@ fn restore(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
     keep(situation, record, &next, State::Progressing, reason)
 }
 
+/// The candidate gives up pods only after its drain time, so that what was sent to them is answered.
 fn keep(situation: &Situation<'_>, record: Record, candidate: &Candidate, state: State, reason: Reason) -> Plan {
-    base(situation, record, candidate, state, reason).size(situation, &candidate.revision, candidate.pods)
+    let weight = standing(situation, &record).split.candidate_weight();
+    let running = situation.replicas(&candidate.revision);
+    let due = goal::gives_way_at(situation, candidate);
+    let plan = base(situation, record, candidate, state, reason);
+    if weight == 0 || situation.settings.replicas == 0 || running <= candidate.pods || due.is_some_and(|due| due <= situation.now) {
+        return plan.size(situation, &candidate.revision, candidate.pods);
+    }
+    let plan = plan.size(situation, &candidate.revision, running);
+    match due {
+        Some(due) => plan.look_at(due),
+        None => plan,
+    }
 }
 
 fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {

@@ -51,7 +51,7 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// What happens to unknown fields.
     pub field_validation: FieldValidation,
-    /// Paths of fields that the text of the body says twice; reported together with unknown ones.
+    /// What is said of fields that the text of the body has twice; reported together with unknown ones.
     pub duplicate_fields: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! YAML is read as the server reads it, by the rules of YAML 1.1: `yes`, `no`, `on`, `off`, `y`, `n` are booleans and `010`
 //! is 8. What differs: floats without fraction stay floats, and only one document is read. For duplicate fields the last
-//! one wins; in YAML they are not reported.
+//! one wins; of those in YAML only the first is reported.
 
 mod duplicates;
 
@@ -21,7 +21,7 @@ pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 pub struct Decoded {
     /// The object.
     pub value: Value,
-    /// Paths of fields that occur twice, in order.
+    /// What the server says of each field that occurs twice, in order.
     pub duplicates: Vec<String>,
 }
 
@@ -81,7 +81,8 @@ pub fn too_large() -> ApiError {
 
 fn from_json(body: &Bytes) -> Result<Decoded, String> {
     let value = serde_json::from_slice(body).map_err(|error| go_syntax_error(&error, body))?;
-    Ok(Decoded { value, duplicates: duplicates::of(body) })
+    let duplicates = duplicates::of(body).iter().map(|path| format!("duplicate field {path:?}")).collect();
+    Ok(Decoded { value, duplicates })
 }
 
 fn from_yaml(body: &Bytes) -> Result<Decoded, String> {
@@ -89,7 +90,17 @@ fn from_yaml(body: &Bytes) -> Result<Decoded, String> {
     let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins, legacy_octal_numbers: true };
     let value =
         serde_saphyr::from_str_with_options(text, options).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))?;
-    Ok(Decoded { value, duplicates: Vec::new() })
+    Ok(Decoded { value, duplicates: yaml_duplicate(text).into_iter().collect() })
+}
+
+/// What Go's YAML decoder says of the first key that stands twice in one mapping.
+fn yaml_duplicate(text: &str) -> Option<String> {
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error, legacy_octal_numbers: true };
+    let error = serde_saphyr::from_str_with_options::<Value>(text, options).err()?;
+    let words = error.without_snippet().to_string();
+    let key = words.split("duplicate mapping key: ").nth(1)?.split(", set DuplicateKeyPolicy").next()?;
+    let line = error.location().map_or(1, |place| place.line());
+    Some(format!("yaml: unmarshal errors:\n  line {line}: key {key:?} already set in map"))
 }
 
 /// The complaint of Go's JSON decoder about the same bytes, as near as the position allows.
@@ -144,7 +155,10 @@ mod tests {
             object("", &bytes(r#"{"data": {"a": "1", "a": "2"}, "l": [{"x": 1, "x": 1}], "data": {"a": "3"}}"#), "ConfigMap", false)
                 .unwrap();
         assert_eq!(decoded.value["data"], json!({"a": "3"}));
-        assert_eq!(decoded.duplicates, ["data.a", "l[0].x", "data"]);
+        let sentences = ["duplicate field \"data.a\"", "duplicate field \"l[0].x\"", "duplicate field \"data\""];
+        assert_eq!(decoded.duplicates, sentences);
+        let decoded = object("application/yaml", &bytes("a: 1\nb:\n  c: 1\n  c: 2\n"), "ConfigMap", false).unwrap();
+        assert_eq!(decoded.duplicates, ["yaml: unmarshal errors:\n  line 4: key \"c\" already set in map"]);
     }
 
     #[test]

@@ -62,8 +62,9 @@ impl Call<'_> {
         let (options, force) = options::patch(self.query, apply)?;
         let Decoded { value, duplicates } = body::patch(&self.request.body, apply)?;
         if apply && options.field_validation == FieldValidation::Strict && !duplicates.is_empty() {
-            let sentences: Vec<String> = duplicates.iter().map(|path| format!("duplicate field {path:?}")).collect();
-            return Err(ApiError::bad_request(format!("error strict decoding YAML: {}", sentences.join(", "))));
+            let sentences = duplicates.join(", ");
+            let converting = if sentences.starts_with("yaml: ") { "error converting YAML to JSON: " } else { "" };
+            return Err(ApiError::bad_request(format!("error strict decoding YAML: {converting}{sentences}")));
         }
         let options = WriteOptions { duplicate_fields: duplicates, ..options };
         let patch = match kind {
@@ -86,8 +87,8 @@ impl Call<'_> {
     /// The object does not exist, and who asks may not create it: an apply or PUT that would is tried without effect first,
     /// because the server speaks of missing rights only after it has validated.
     fn must_not_create(&self, cluster: &Cluster) -> bool {
-        self.authorizer.is_some_and(|authorizer| !authorizer.allows(&self.request.identity, &self.creation()))
-            && cluster.get(&self.key, self.namespace(), &self.info.name).is_none()
+        cluster.get(&self.key, self.namespace(), &self.info.name).is_none()
+            && self.authorizer.is_some_and(|authorizer| !authorizer.allows(&self.request.identity, &self.creation()))
     }
 
     fn creation(&self) -> Attributes<'_> {

@@ -106,7 +106,7 @@ fn report_unknown(asked: &Asked<'_>, object: &Value, source: Source, warnings: &
         return Ok(());
     }
     let unknown = engines::unknown_fields(&asked.resource, object);
-    let duplicates = asked.options.duplicate_fields.iter().map(|path| format!("duplicate field {path:?}"));
+    let duplicates = asked.options.duplicate_fields.iter().cloned();
     let sentences: Vec<String> = duplicates.chain(unknown.iter().map(|path| format!("unknown field {path:?}"))).collect();
     match asked.options.field_validation {
         FieldValidation::Strict if !sentences.is_empty() => Err(strict_error(&asked.resource, object, source, &sentences)),

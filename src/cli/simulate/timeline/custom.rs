@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Episode, Told, say_all};
+use super::{Episode, Usual, say_all};
 use crate::cli::simulate::difference::{self, Condition};
 use crate::cli::simulate::line::{Changed, Line, Topic};
 
@@ -12,11 +12,12 @@ const STALLED: &str = "Stalled";
 /// What programs wait for and what people see from phase and columns anyway.
 const FOR_PROGRAMS: [&str; 1] = ["Reconciling"];
 
-pub(super) fn tell(episode: &Episode, told: &mut Told, at: Timestamp) -> Option<Line> {
+pub(super) fn tell(episode: &Episode, at: Timestamp) -> Option<(Line, Usual)> {
     let mut line = episode.line(Topic::Change);
     let Some(after) = episode.after.as_deref() else {
         line.what = "removed".to_owned();
-        return (!episode.came_and_went()).then_some(line);
+        let usual = Usual::change(&line);
+        return (!episode.came_and_went()).then_some((line, usual));
     };
     let nothing = Value::Null;
     let before = episode.before.as_deref().unwrap_or(&nothing);
@@ -40,26 +41,19 @@ pub(super) fn tell(episode: &Episode, told: &mut Told, at: Timestamp) -> Option<
     let conditions = difference::conditions(after);
     line.warning = conditions.iter().any(|condition| condition.kind == STALLED && condition.status == "True");
     let (word, why) = reason(&difference::conditions(before), &conditions, &columns);
-    finish(line, said, &word, why, told, &episode.key())
+    finish(line, &said, word, why)
 }
 
-/// Gives the line unless it says nothing new.
-fn finish(mut line: Line, said: Vec<String>, word: &str, why: String, told: &mut Told, key: &str) -> Option<Line> {
-    let known = told.why.get(key).is_some_and(|known| without_numbers(known) == without_numbers(&why));
-    if said.is_empty() && (why.is_empty() || known) {
+/// Gives the line unless it says nothing.
+fn finish(mut line: Line, said: &[String], word: String, why: String) -> Option<(Line, Usual)> {
+    if said.is_empty() && why.is_empty() {
         return None;
     }
-    line.what = if said.is_empty() { word.to_owned() } else { said.join(", ") };
-    if !why.is_empty() {
-        told.why.insert(key.to_owned(), why.clone());
-    }
+    let only_reason = said.is_empty();
+    line.what = if only_reason { word } else { said.join(", ") };
     line.why = why;
-    Some(line)
-}
-
-/// "1 of 4 pods are ready" and "2 of 4 pods are ready" are one thing: the workload's own lines count.
-fn without_numbers(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_ascii_digit()).collect()
+    let usual = if only_reason { Usual::reason(&line) } else { Usual::change(&line) };
+    Some((line, usual))
 }
 
 fn columns(episode: &Episode, before: &Value, after: &Value, at: Timestamp) -> Vec<(Changed, bool)> {

@@ -253,6 +253,40 @@ fn trouble_of_pods_is_told_once_per_owner_and_reason() {
 }
 
 #[test]
+fn what_happens_again_and_again_is_told_twice_until_it_is_over() {
+    let mut stage = Stage::new();
+    stage.create("op", "rollouts.example.com", rollout());
+    let kind = "rollouts.example.com";
+    for (second, weight) in [(10, 10), (20, 0), (30, 10), (40, 0), (50, 10), (60, 0), (2000, 10)] {
+        stage.to(second);
+        stage.patch("op", kind, "chat", Some("status"), json!({ "status": { "weight": weight } }));
+    }
+    assert_eq!(
+        stage.text(),
+        [
+            "0s rollout/chat created",
+            "10s rollout/chat Weight 10",
+            "20s rollout/chat Weight 10 -> 0",
+            "30s rollout/chat Weight 0 -> 10",
+            "40s rollout/chat Weight 10 -> 0 (repetitions are left out)",
+            "50s rollout/chat Weight 0 -> 10 (repetitions are left out)",
+            "33m20s rollout/chat Weight 0 -> 10",
+        ]
+    );
+}
+
+#[test]
+fn what_the_world_does_is_told_before_what_follows() {
+    let mut stage = Stage::new();
+    stage.to(5);
+    stage.create("op", "rollouts.example.com", rollout());
+    let (namespace, object) = (String::new(), "node/a".to_owned());
+    let at = stage.cluster.now();
+    stage.timeline.happened(&Happening { at, namespace, object, what: "falls silent".to_owned(), why: String::new() });
+    assert_eq!(stage.text(), ["5s node/a falls silent", "5s rollout/chat created"]);
+}
+
+#[test]
 fn weights_of_a_route_are_told_when_they_change() {
     let mut stage = Stage::new();
     let rules = |one: i64, other: i64| json!({ "spec": { "rules": [{ "backendRefs": [{ "name": "a", "weight": one }, { "name": "b", "weight": other }] }] } });

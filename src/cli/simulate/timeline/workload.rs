@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Episode, Told};
+use super::{Episode, Usual};
 use crate::cli::simulate::difference::{self, Condition};
 use crate::cli::simulate::line::{Changed, Line, Topic};
 
@@ -26,22 +26,25 @@ impl Count {
     }
 }
 
-pub(super) fn tell(episode: &Episode, told: &mut Told) -> Option<Line> {
+pub(super) fn tell(episode: &Episode) -> Option<(Line, Usual)> {
     let mut line = episode.line(Topic::Change);
-    let (before, after) = (Count::of(episode.before.as_deref()), Count::of(episode.after.as_deref()));
     let Some(object) = episode.after.as_deref() else {
         line.what = "removed".to_owned();
-        return (!episode.came_and_went()).then_some(line);
+        let usual = Usual::change(&line);
+        return (!episode.came_and_went()).then_some((line, usual));
     };
-    if let Some(trouble) = trouble(object) {
-        let key = (episode.key(), trouble.reason.clone());
-        if told.trouble.insert(key) {
-            return Some(Line { what: trouble.reason, why: trouble.message, warning: true, ..line });
-        }
-    } else {
-        let key = episode.key();
-        told.trouble.retain(|(of, _)| *of != key);
+    let known = episode.before.as_deref().and_then(trouble);
+    if let Some(trouble) = trouble(object).filter(|trouble| known.as_ref().is_none_or(|known| known.reason != trouble.reason)) {
+        let line = Line { what: trouble.reason, why: trouble.message, warning: true, ..line };
+        let usual = Usual::change(&line);
+        return Some((line, usual));
     }
+    count(line, episode)
+}
+
+/// How many pods are ready, at the turns: the first, all, fewer than before, or another number wanted.
+fn count(mut line: Line, episode: &Episode) -> Option<(Line, Usual)> {
+    let (before, after) = (Count::of(episode.before.as_deref()), Count::of(episode.after.as_deref()));
     let created = episode.before.is_none();
     let scaled = !created && before.wanted != after.wanted;
     let complete = after.ready == after.wanted && before.ready != after.ready;
@@ -59,7 +62,8 @@ pub(super) fn tell(episode: &Episode, told: &mut Told) -> Option<Line> {
         .filter(|(_, from, to)| from != to)
         .map(|(field, from, to)| Changed { field: field.to_owned(), from: if created { Value::Null } else { json!(from) }, to: json!(to) })
         .collect();
-    Some(line)
+    let usual = Usual::change(&line);
+    Some((line, usual))
 }
 
 /// What the controller says when it cannot go on.
@@ -71,7 +75,13 @@ fn trouble(object: &Value) -> Option<Condition> {
     })
 }
 
-pub(super) fn tell_node(episode: &Episode) -> Option<Line> {
+pub(super) fn tell_node(episode: &Episode) -> Option<(Line, Usual)> {
+    let line = node(episode)?;
+    let usual = Usual::change(&line);
+    Some((line, usual))
+}
+
+fn node(episode: &Episode) -> Option<Line> {
     let mut line = episode.line(Topic::Change);
     let (before, after) = (episode.before.as_deref()?, episode.after.as_deref());
     let Some(after) = after else {
