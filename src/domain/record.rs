@@ -134,7 +134,7 @@ impl Decision {
         let candidate = self.split.candidate.as_ref();
         let overriding = self.overriding.as_ref();
         (1..=NUMBER_MAX).contains(&self.number)
-            && (0..=100).contains(&self.stage_weight)
+            && (1..=100).contains(&self.stage_weight)
             && candidate
                 .is_none_or(|share| named(&share.revision) && (0..=100).contains(&share.weight) && share.revision != self.split.stable)
             && named(&self.split.stable)

@@ -1,0 +1,234 @@
+//! The pure steps of a pass, on objects as caches hold them.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::api::ModelDeployment;
+use crate::api::model_deployment::ModelDeploymentStatus;
+use crate::controllers::caches::{Children, Ours, Pods};
+use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Override, Record, Retreat, Served};
+use crate::domain::revision::RevisionName;
+use crate::domain::split::Split;
+use crate::runtime::cache::{Cache, WriteObserver};
+
+fn caches() -> Caches {
+    Caches {
+        deployments: Cache::new(Ours::new(None)),
+        models: Cache::new(Ours::new(None)),
+        workloads: Cache::new(Children::workloads(None)),
+        services: Cache::new(Children::services(None)),
+        budgets: Cache::new(Children::budgets(None)),
+        records: Cache::new(Children::records(None)),
+        routes: Cache::new(Children::routes(None)),
+        pods: Cache::new(Pods::new(None)),
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn object(spec: &Value) -> Value {
+    json!({
+        "apiVersion": "modelward.dev/v1alpha1", "kind": "ModelDeployment",
+        "metadata": {"name": "chat", "namespace": "n", "uid": "u", "resourceVersion": "1", "generation": 3}, "spec": spec,
+    })
+}
+
+fn spec() -> Value {
+    json!({"model": "chat", "version": "1.0.0", "replicas": 4, "strategy": {"type": "Canary"}})
+}
+
+/// What is observed when these children, too, are there.
+fn observed(object: &Value, workloads: &[Value]) -> Observed {
+    let caches = caches();
+    caches.deployments.wrote(object);
+    for workload in workloads {
+        caches.workloads.wrote(workload);
+    }
+    observe::observe(&caches, &ObjectKey::new("n", "chat"), at(1_000)).unwrap()
+}
+
+fn workload(revision: &str) -> Value {
+    let labels = crate::resources::labels::of_revision("chat", revision, "chat", "1.0.0");
+    let owner =
+        json!([{"apiVersion": "modelward.dev/v1alpha1", "kind": "ModelDeployment", "name": "chat", "uid": "u", "controller": true}]);
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 4},
+        "metadata": {"name": revision, "namespace": "n", "uid": revision, "resourceVersion": "2", "labels": labels, "ownerReferences": owner},
+    })
+}
+
+fn valid(object: &Value) -> Valid {
+    let deployment: ModelDeployment = serde_json::from_value(object.clone()).unwrap();
+    validate::validate(&deployment.spec, None)
+}
+
+fn name(text: &str) -> RevisionName {
+    RevisionName::new(text)
+}
+
+prop_compose! {
+    fn overriding()(set: bool, since in 0..1_000_i64, words in ".{0,256}") -> Option<Override> {
+        let by = "progressDeadline".to_owned();
+        set.then(|| Override { revision: name("chat-a"), against: name("chat-b"), by, since: at(since), reason: words })
+    }
+}
+
+prop_compose! {
+    fn decision(number: i64)(
+        cause in prop_oneof![Just(Cause::Advance), Just(Cause::NotReady), Just(Cause::Abort), Just(Cause::Superseded)],
+        weight in 0..=100, stage_weight in 1..=100, alone: bool, other: bool, words in ".{0,256}",
+        nonce in proptest::option::of(".{1,63}"), overriding in overriding(),
+    ) -> Decision {
+        let candidate = name(if other { "chat-z" } else { "chat-b" });
+        let split = if alone { Split::all(name("chat-a")) } else { Split::between(name("chat-a"), candidate, weight) };
+        Decision { number, generation: 2, split, stage_weight, cause, reason: words, nonce, overriding }
+    }
+}
+
+prop_compose! {
+    fn candidate()(stage_weight in 1..=100, pods in 0..=9, begun in 0..1_000_i64, waiting in 0..1_000_i64,
+        reached in proptest::option::of(0..2_000_i64), blocked: bool, hold_ended: bool) -> Candidate {
+        // While the clock stands still it has no reading: it is that of the moment.
+        let waiting_since = if blocked { at(1_000) } else { at(waiting) };
+        Candidate {
+            revision: name("chat-b"), stage_weight, pods, begun: at(begun), waiting_since, blocked,
+            reached: reached.map(at), hold_ended, retreat: None,
+        }
+    }
+}
+
+prop_compose! {
+    fn record()(
+        settled in decision(4), next in proptest::option::of(decision(5)), candidate in proptest::option::of(candidate()),
+        zero_since in proptest::option::of(0..1_000_i64), restarted in proptest::option::of(0..1_000_i64), overriding in overriding(),
+        paused: bool, done: bool, since in 0..1_000_i64, served in proptest::collection::vec(0..1_000_i64, 0..10),
+        command in proptest::option::of((".{1,63}", ".{0,63}", ".{0,256}")),
+    ) -> Record {
+        let for_good = settled.cause != Cause::Advance && (settled.cause != Cause::NotReady || settled.overriding.is_some());
+        let about_it = settled.split.candidate.as_ref().is_some_and(|share| share.revision == name("chat-b"));
+        let retreat = (for_good && about_it && next.is_none()).then(|| Retreat { cause: settled.cause, reason: settled.reason.clone() });
+        Record {
+            decision: next.unwrap_or_else(|| settled.clone()),
+            settled,
+            stable: name("chat-a"),
+            candidate: candidate.map(|candidate| Candidate { retreat, ..candidate }),
+            zero_since: zero_since.map(at),
+            overriding,
+            paused,
+            restarted_at: restarted.map(at),
+            command: command.map(|(nonce, verb, message)| Acknowledged { nonce, verb, done, message }),
+            history: served.into_iter().map(|since| Served { revision: name("chat-a"), version: "1.0.0".to_owned(), since: at(since) }).collect(),
+            since: at(since),
+        }
+    }
+}
+
+fn plan(record: Record) -> Plan {
+    Plan {
+        workloads: Vec::new(),
+        split: None,
+        scale: Vec::new(),
+        remove: Vec::new(),
+        marks: Vec::new(),
+        record: Some(record),
+        state: State::Progressing,
+        reason: Reason::new("Advance", "x".repeat(5_000)),
+        look_at: None,
+        notes: Vec::new(),
+    }
+}
+
+/// Every text in `value`, with its place.
+fn texts<'a>(value: &'a Value, place: String, into: &mut Vec<(String, &'a str)>) {
+    match value {
+        Value::String(text) => into.push((place, text)),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, place.clone(), into)),
+        Value::Object(fields) => fields.iter().for_each(|(field, value)| texts(value, format!("{place}.{field}"), into)),
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_remembered_comes_back_from_status_as_it_was(record in record()) {
+        let object = object(&spec());
+        // One that retires: the time of its last weight is told beside it.
+        let observed = observed(&object, &[workload("chat-a"), workload("chat-b"), workload("chat-old")]);
+        let status = json!(status::status(&observed, &valid(&object), &plan(record.clone())));
+        let mut long = Vec::new();
+        texts(&status, String::new(), &mut long);
+        for (place, text) in long {
+            let most = if place.ends_with("reason") || place.ends_with("message") || place.ends_with("selector") { 1024 } else { 64 };
+            prop_assert!(text.chars().count() <= most, "{place} has {} characters", text.chars().count());
+        }
+        let read: ModelDeploymentStatus = serde_json::from_value(status).unwrap();
+        prop_assert_eq!(memory::from_status(Some(&read), at(1_000)), Some(record));
+    }
+
+    #[test]
+    fn status_of_what_has_not_changed_is_the_same_later(record in record()) {
+        let mut object = object(&spec());
+        let children = [workload("chat-a"), workload("chat-b"), workload("chat-old")];
+        let plan = plan(record);
+        let first = json!(status::status(&observed(&object, &children), &valid(&object), &plan));
+        object["status"] = first.clone();
+        let mut later = observed(&object, &children);
+        later.now = at(5_000);
+        prop_assert_eq!(json!(status::status(&later, &valid(&object), &plan)), first);
+    }
+}
+
+#[test]
+fn version_that_came_back_as_something_else_is_refused_while_it_runs() {
+    let recorded = |uri: &str| crate::resources::revision::recorded("chat", "chat-a", input(uri));
+    let caches = caches();
+    caches.deployments.wrote(&object(&spec()));
+    caches.workloads.wrote(&workload("chat-a"));
+    let owner = crate::resources::Owner { namespace: "n".to_owned(), name: "chat".to_owned(), uid: "u".to_owned() };
+    let mut record = crate::resources::revision::record(&owner, "chat-a", 1, &recorded("s3://old"));
+    record["metadata"]["uid"] = json!("r");
+    record["metadata"]["resourceVersion"] = json!("3");
+    caches.records.wrote(&record);
+    let observed = observe::observe(&caches, &ObjectKey::new("n", "chat"), at(1)).unwrap();
+    assert_eq!(decide::changed(&observed, &input("s3://old")), None);
+    assert_eq!(decide::changed(&observed, &input("s3://new")).unwrap().code, reason::VERSION_CHANGED);
+}
+
+fn input(uri: &str) -> crate::resources::revision::Input {
+    crate::resources::revision::Input {
+        model: "chat".to_owned(),
+        version: "1.0.0".to_owned(),
+        uri: uri.to_owned(),
+        image: "i".to_owned(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn forged_decision_is_not_believed() {
+    let decision = Decision {
+        number: 3,
+        generation: 1,
+        split: Split::between(name("chat-a"), name("chat-b"), 10),
+        stage_weight: 10,
+        cause: Cause::Advance,
+        reason: "as it should be".to_owned(),
+        nonce: Some("1".to_owned()),
+        overriding: None,
+    };
+    assert!(decision.is_sound());
+    let forged = [
+        Decision { number: i64::MAX, ..decision.clone() },
+        Decision { nonce: Some("n".repeat(64)), ..decision.clone() },
+        Decision { reason: "r".repeat(2_000), ..decision.clone() },
+        Decision { stage_weight: 0, ..decision.clone() },
+        Decision { split: Split::between(name("chat-a"), name("chat-a"), 10), ..decision.clone() },
+        Decision { split: Split::all(name(&"x".repeat(64))), ..decision },
+    ];
+    for (place, decision) in forged.iter().enumerate() {
+        assert!(!decision.is_sound(), "{place}");
+    }
+}
