@@ -12,7 +12,7 @@ pub mod validate;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::api::conditions::reason;
@@ -26,6 +26,9 @@ use crate::kube_io::{Target as Object, WriteError, Writer};
 use crate::runtime::clock::Clock;
 use crate::runtime::driver::{Next, ReconcileError, Reconciler};
 use crate::runtime::key::ObjectKey;
+
+/// When the pods of a new revision are tried again after the API server could not say.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// See the module.
 pub struct ModelDeployments {
@@ -58,11 +61,11 @@ impl Reconciler for ModelDeployments {
             return Ok(Next::AwaitChange);
         };
         let valid = validate::validate(&observed.deployment.spec, observed.model.as_ref().and_then(|model| model.as_deref().ok()));
-        let target = self.target(&observed, &valid).await?;
+        let target = self.target(&observed, &valid).await;
         let plan = decide::decide(&observed, &valid, &target);
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
         match hands.carry_out(&plan).await {
-            Ok(()) => self.report(&observed, &valid, &plan).await,
+            Ok(()) => self.report(&observed, &valid, &plan, retry_at(&target, observed.now)).await,
             Err(error) => self.report_refusal(&observed, &valid, plan, error).await,
         }
     }
@@ -88,53 +91,50 @@ impl ModelDeployments {
 
     /// The revision that the spec asks for. The pods of a new one are shown to the API server before anything moves; of a
     /// first release there is nothing that could move, and its create is the check.
-    async fn target(&self, observed: &Observed, valid: &Valid) -> Result<Result<Target, Reason>, ReconcileError> {
+    async fn target(&self, observed: &Observed, valid: &Valid) -> Result<Target, Reason> {
         if let Some(Err(why)) = &observed.model {
             let words = format!("Model {} cannot be read: {why}", observed.deployment.spec.model);
-            return Ok(Err(Reason::new(reason::MODEL_NOT_FOUND, words)));
+            return Err(Reason::new(reason::MODEL_NOT_FOUND, words));
         }
-        let input = match &valid.input {
-            Ok(input) => input,
-            Err(reason) => return Ok(Err(reason.clone())),
-        };
-        if let Some(reason) = decide::changed_version(observed, input) {
-            return Ok(Err(reason));
+        let input = valid.input.as_ref().map_err(Clone::clone)?;
+        if let Some(changed) = decide::changed(observed, input) {
+            return Err(changed);
         }
         let target = decide::target(observed, input);
         let first = observed.deployment.status.as_ref().is_none_or(|status| status.decision.is_none());
         if !target.new || first {
-            return Ok(Ok(target));
+            return Ok(target);
         }
-        match self.try_pods(observed, &target).await? {
-            Ok(()) => Ok(Ok(target)),
-            Err(why) => Ok(Err(Reason::new(reason::INVALID_POD_TEMPLATE, format!("its pods would be refused: {why}")))),
-        }
+        self.try_pods(observed, &target).await.map(|()| target)
     }
 
-    async fn try_pods(&self, observed: &Observed, target: &Target) -> Result<Result<(), String>, ReconcileError> {
+    /// That the question cannot be answered now must not keep the pass from what is safe: what runs is looked after, and a
+    /// candidate on its way back goes on.
+    async fn try_pods(&self, observed: &Observed, target: &Target) -> Result<(), Reason> {
+        let refused = |why: &str| Reason::new(reason::INVALID_POD_TEMPLATE, format!("its pods would be refused: {why}"));
         let key = &observed.entry.key;
         if let Some((name, answer)) = self.remembered(key).tried
             && name == target.name.as_str()
         {
-            return Ok(answer);
+            return answer.map_err(|why| refused(&why));
         }
         let answer = match self.writer.dry_run_create(apply::probe(observed, target)).await {
             // It exists: it was taken once.
             Ok(_) | Err(WriteError::AlreadyExists(_)) => Ok(()),
             Err(WriteError::Invalid(why)) => Err(why),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Reason::new(reason::REFUSED_BY_API_SERVER, format!("its pods could not be tried: {error}"))),
         };
         self.remember(key, |memory| memory.tried = Some((target.name.to_string(), answer.clone())));
-        Ok(answer)
+        answer.map_err(|why| refused(&why))
     }
 
     /// Writes what the plan came to, if it is news, and tells people.
-    async fn report(&self, observed: &Observed, valid: &Valid, plan: &Plan) -> Result<Next, ReconcileError> {
+    async fn report(&self, observed: &Observed, valid: &Valid, plan: &Plan, retry: Option<Timestamp>) -> Result<Next, ReconcileError> {
         let wait = self.write_status(observed, valid, plan).await?;
         for (place, note) in plan.notes.iter().enumerate() {
             self.recorder.publish(&notice(observed, plan, place, note));
         }
-        let due = [plan.look_at, wait].into_iter().flatten().min();
+        let due = [plan.look_at, wait, retry].into_iter().flatten().min();
         Ok(due.map_or(Next::AwaitChange, Next::At))
     }
 
@@ -178,6 +178,12 @@ impl ModelDeployments {
         self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
     }
+}
+
+/// Nothing that is watched changes when the API server takes what it refused.
+fn retry_at(target: &Result<Target, Reason>, now: Timestamp) -> Option<Timestamp> {
+    let refused = target.as_ref().is_err_and(|why| why.code == reason::REFUSED_BY_API_SERVER);
+    refused.then(|| now + RETRY_AFTER)
 }
 
 fn notice(observed: &Observed, plan: &Plan, place: usize, note: &crate::domain::rollout::Note) -> Notice {

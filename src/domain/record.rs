@@ -118,6 +118,32 @@ pub struct Served {
     pub since: Timestamp,
 }
 
+/// Characters kept of a decision's reason: with an override's it has to fit into the annotation.
+pub const REASON_MAX: usize = 256;
+/// Longest name that an object can have, in bytes.
+const NAME_MAX: usize = 63;
+/// Greatest number of a decision that is believed: others count on from it.
+const NUMBER_MAX: i64 = i64::MAX / 2;
+
+impl Decision {
+    /// It is one that we could have written. Anybody who may write the route may write the annotation, and what is read
+    /// from there must neither overflow a counter nor be longer than status takes.
+    pub fn is_sound(&self) -> bool {
+        let named = |name: &RevisionName| (1..=NAME_MAX).contains(&name.as_str().len());
+        let short = |text: &str| text.chars().count() <= REASON_MAX;
+        let candidate = self.split.candidate.as_ref();
+        let overriding = self.overriding.as_ref();
+        (1..=NUMBER_MAX).contains(&self.number)
+            && (0..=100).contains(&self.stage_weight)
+            && candidate
+                .is_none_or(|share| named(&share.revision) && (0..=100).contains(&share.weight) && share.revision != self.split.stable)
+            && named(&self.split.stable)
+            && short(&self.reason)
+            && self.nonce.as_ref().is_none_or(|nonce| nonce.chars().count() <= NAME_MAX)
+            && overriding.is_none_or(|given| named(&given.revision) && named(&given.against) && short(&given.by) && short(&given.reason))
+    }
+}
+
 /// Entries kept in [`Record::history`].
 pub const HISTORY_MAX: usize = 10;
 
@@ -189,7 +215,7 @@ impl Record {
             split,
             stage_weight: self.candidate.as_ref().map_or(100, |candidate| candidate.stage_weight),
             cause,
-            reason: reason.into(),
+            reason: reason.into().chars().take(REASON_MAX).collect(),
             nonce: self.command.as_ref().map(|command| command.nonce.clone()),
             overriding: self.overriding.clone(),
         }

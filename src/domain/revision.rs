@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Name of a revision and of its children: `<deployment>-<hash>`.
@@ -61,6 +62,8 @@ pub struct Workload {
     pub replicas: i32,
     /// It is being deleted.
     pub terminating: bool,
+    /// When its pods were last asked to restart by us, as far as the workload itself tells.
+    pub restarted_at: Option<Timestamp>,
     /// The cluster refuses to create its pods (quota, admission): its words.
     pub refused: Option<String>,
 }

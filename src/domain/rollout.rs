@@ -21,6 +21,7 @@ use crate::domain::command::Command;
 use crate::domain::record::{Decision, Record};
 use crate::domain::revision::{RevisionName, RevisionView, Revisions};
 use crate::domain::settings::Settings;
+use crate::domain::size::surge_pods;
 
 /// What the spec asks to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,14 @@ impl Situation<'_> {
     /// Pods that the workload of `revision` asks for; 0 without one.
     fn replicas(&self, revision: &RevisionName) -> i32 {
         self.revisions.get(revision).and_then(|view| view.workload.as_ref()).map_or(0, |workload| workload.replicas)
+    }
+
+    /// The wanted number for `revision`, which grows only as far as the surge leaves room beside `others` pods. A surge that
+    /// was made smaller takes nothing away.
+    fn within_surge(&self, revision: &RevisionName, others: i32) -> i32 {
+        let wanted = self.settings.replicas;
+        let room = wanted.saturating_add(surge_pods(self.settings.max_surge, wanted)).saturating_sub(others);
+        wanted.min(room.max(self.replicas(revision))).max(0)
     }
 
     /// It never had everything, and nothing of it works now: there is nothing to protect.
@@ -216,6 +225,25 @@ impl Plan {
         self
     }
 
+    /// Both sides may ask for the room that the other leaves: in the order of the plan, what does not fit waits for a pass
+    /// that sees what the first one took.
+    fn bounded(mut self, situation: &Situation<'_>) -> Self {
+        let wanted = situation.settings.replicas;
+        let all: i64 = situation.revisions.keys().map(|name| i64::from(situation.replicas(name))).sum();
+        let most = i64::from(wanted) + i64::from(surge_pods(situation.settings.max_surge, wanted));
+        let mut room = (most - all).max(0);
+        let (scale, workloads) = (&mut self.scale, &mut self.workloads);
+        let created = workloads.iter_mut().filter(|(name, _)| situation.revisions.get(name).is_none_or(|view| view.workload.is_none()));
+        for (name, pods) in created.chain(scale.iter_mut()) {
+            let now = situation.replicas(name);
+            let growth = i64::from(*pods - now).clamp(0, room);
+            room -= growth;
+            *pods = (*pods).min(now.saturating_add(i32::try_from(growth).unwrap_or(i32::MAX)));
+        }
+        self.scale.retain(|(name, pods)| *pods != situation.replicas(name));
+        self
+    }
+
     /// Asks for `pods` of `revision`: by its workload's creation, or by scaling what is there.
     fn size(mut self, situation: &Situation<'_>, revision: &RevisionName, pods: i32) -> Self {
         match situation.revisions.get(revision).and_then(|view| view.workload.as_ref()) {
@@ -246,7 +274,7 @@ pub fn decide(situation: &Situation<'_>) -> Plan {
             None => advance::plan(situation, record),
         },
     };
-    let mut plan = cleanup::leftovers(situation, plan);
+    let mut plan = cleanup::leftovers(situation, plan).bounded(situation);
     notes.append(&mut plan.notes);
     Plan { notes, ..plan }
 }
@@ -262,6 +290,11 @@ fn target<'a>(situation: &'a Situation<'_>, record: &'a Record) -> Option<&'a Re
 
 /// The decision that the cluster carries, as far as it can be believed.
 fn standing<'a>(situation: &Situation<'_>, record: &'a Record) -> &'a Decision {
-    let live_number = situation.live.decision.as_ref().map(|decision| decision.number);
-    if situation.live.intact && live_number == Some(record.decision.number) { &record.decision } else { &record.settled }
+    if carried(situation, record) { &record.decision } else { &record.settled }
+}
+
+/// The cluster carries the newest decision, unchanged by others.
+fn carried(situation: &Situation<'_>, record: &Record) -> bool {
+    let is_newest = |live: &Decision| live.number == record.decision.number && live.split == record.decision.split;
+    situation.live.intact && situation.live.decision.as_ref().is_some_and(is_newest)
 }

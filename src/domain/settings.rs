@@ -84,14 +84,13 @@ impl Settings {
         self.steps.iter().map(|step| step.weight).find(|next| *next > weight).unwrap_or(FULL_WEIGHT)
     }
 
-    /// What ends the stage of `weight`; `None` for the last stage and for a weight that is no step any more.
+    /// What ends the stage of `weight`; `None` for the end itself, and for a weight that is no step any more. What comes
+    /// after the last step waits for a person without `auto_promote`, also when that step was edited away meanwhile.
     pub fn hold_at(&self, weight: i32) -> Option<Hold> {
-        let position = self.steps.iter().position(|step| step.weight == weight)?;
-        let last = position + 1 == self.steps.len();
-        match self.steps[position].hold {
-            Hold::For(_) if last && !self.auto_promote => Some(Hold::UntilPromoted),
-            hold => Some(hold),
-        }
+        let hold = self.steps.iter().find(|step| step.weight == weight).map(|step| step.hold);
+        let is_last = !self.steps.is_empty() && self.steps.iter().all(|step| step.weight <= weight);
+        let ends_steps = is_last && (hold.is_some() || weight < FULL_WEIGHT);
+        if ends_steps && !self.auto_promote { Some(Hold::UntilPromoted) } else { hold }
     }
 
     /// Position of the stage of `weight` among all, for people: (one-based, number of steps).

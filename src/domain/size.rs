@@ -58,6 +58,8 @@ pub fn share_by_pods(candidate: i32, stable: i32) -> i32 {
 ///
 /// By pods, N 4, surge 100 %: 10 % is 1 + 4 (a share of 20), 50 % is 4 + 4; 80 % asks for 16 pods and stays at 4 + 4, a
 /// share of 50. Surge one pod: 50 % is 3 + 2.
+///
+/// Headroom yields to stable: N 4, surge one pod, headroom 400: 25 % is 2 + 3, for stable needs 3 for its 75 %.
 pub fn stage_pods(settings: &Settings, weight: i32) -> StagePods {
     let wanted = settings.replicas;
     let surge = surge_pods(settings.max_surge, wanted);
@@ -66,7 +68,10 @@ pub fn stage_pods(settings: &Settings, weight: i32) -> StagePods {
     }
     let candidate = match settings.traffic {
         _ if weight >= FULL_WEIGHT => wanted,
-        TrafficMode::Gateway => pods_for_weight(wanted, weight, settings.headroom_percent),
+        TrafficMode::Gateway => {
+            let room = wanted.saturating_add(surge) - pods_for_weight(wanted, FULL_WEIGHT - weight, 100);
+            pods_for_weight(wanted, weight, settings.headroom_percent).min(room)
+        }
         TrafficMode::ReplicaRatio => candidate_by_ratio(wanted, surge, weight),
     };
     StagePods { candidate, stable: wanted.min(wanted.saturating_add(surge) - candidate) }
@@ -134,6 +139,7 @@ mod tests {
             (4, all, Gateway, 100, 50, (2, 4)),
             (4, all, Gateway, 100, 100, (4, 4)),
             (10, all, Gateway, 150, 25, (4, 10)),
+            (4, one, Gateway, 400, 25, (2, 3)),
             (4, one, Gateway, 100, 50, (2, 3)),
             (4, one, Gateway, 100, 100, (4, 1)),
             (4, all, ReplicaRatio, 100, 10, (1, 4)),

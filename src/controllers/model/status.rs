@@ -19,6 +19,10 @@ const PRODUCTION: &str = "production";
 const STAGING: &str = "staging";
 /// Serving deployments that are listed for one version.
 const DEPLOYMENTS_MAX: usize = 32;
+/// Versions that nothing uses any more and that are still listed, the newest ones: a status has to stay small (I28).
+const FORMER_MAX: usize = 10;
+/// Characters of what a version lacks for one environment.
+const MESSAGE_MAX: usize = 120;
 
 /// A deployment that has a version in use.
 struct Use<'a> {
@@ -46,11 +50,17 @@ pub fn status(model: &Model, generation: i64, users: &[Arc<ModelDeployment>], no
     let before = model.status.clone().unwrap_or_default();
     let uses = uses_by_version(users);
     let latest = latest(&model.spec.versions);
+    let in_production = |user: &&Arc<ModelDeployment>| {
+        user.spec.environment == PRODUCTION && user.status.as_ref().is_some_and(|status| status.stable.is_some())
+    };
+    let production_deployments = i32::try_from(users.iter().filter(in_production).count()).unwrap_or(i32::MAX);
+    let former = former(&before, &uses, model);
     let shown = model.spec.versions.iter().filter_map(|version| {
         let uses = uses.get(version.version.as_str()).map_or(&[][..], Vec::as_slice);
         let known = before.versions.iter().find(|status| status.version == version.version);
         let newest = latest.as_deref() == Some(version.version.as_str());
-        (newest || known.is_some() || !uses.is_empty()).then(|| version_status(model, version, uses, known, now))
+        (newest || former.contains(&version.version.as_str()) || !uses.is_empty())
+            .then(|| version_status(model, version, uses, known, production_deployments, now))
     });
     let versions: Vec<VersionStatus> = shown.collect();
     let serving = versions.iter().any(|version| !version.deployments.is_empty());
@@ -62,6 +72,16 @@ pub fn status(model: &Model, generation: i64, users: &[Arc<ModelDeployment>], no
         latest_version: latest,
         versions,
     }
+}
+
+/// Versions that were in use, by what is listed now; the newest of them.
+fn former<'a>(before: &ModelStatus, uses: &BTreeMap<&str, Vec<Use<'_>>>, model: &'a Model) -> Vec<&'a str> {
+    let was_used = |version: &str| before.versions.iter().any(|status| status.version == version && status.deployed_at.is_some());
+    let versions = model.spec.versions.iter().map(|version| version.version.as_str());
+    let mut former: Vec<&str> = versions.filter(|version| was_used(version) && !uses.contains_key(version)).collect();
+    former.sort_by_key(|version| std::cmp::Reverse(Version::parse(version).ok()));
+    former.truncate(FORMER_MAX);
+    former
 }
 
 fn uses_by_version(users: &[Arc<ModelDeployment>]) -> BTreeMap<&str, Vec<Use<'_>>> {
@@ -95,24 +115,38 @@ fn version_status(
     version: &ModelVersion,
     uses: &[Use<'_>],
     before: Option<&VersionStatus>,
+    production_deployments: i32,
     now: Timestamp,
 ) -> VersionStatus {
     let stage = stage(version, uses, before);
-    let serving = uses.iter().map(|used| ServingDeployment {
-        name: used.name().to_owned(),
-        environment: Some(used.deployment.spec.environment.clone()),
-        weight: used.revision.weight,
-    });
-    let deployments: Vec<ServingDeployment> = serving.take(DEPLOYMENTS_MAX).collect();
+    let deployments = serving(uses);
     let deployed_at = before.and_then(|before| before.deployed_at.clone());
     VersionStatus {
         version: version.version.clone(),
-        traffic: deployments.iter().map(|deployment| deployment.weight).max(),
+        traffic: production_traffic(uses, production_deployments),
         deployed_at: deployed_at.or_else(|| (!uses.is_empty()).then_some(Time(now))),
         gates: gates(model, version),
         stage,
         deployments,
     }
+}
+
+/// Deployments that serve a version, each once: stable and candidate may be of one version and differ in their container.
+fn serving(uses: &[Use<'_>]) -> Vec<ServingDeployment> {
+    let mut by_name: BTreeMap<&str, ServingDeployment> = BTreeMap::new();
+    for used in uses {
+        let environment = Some(used.deployment.spec.environment.clone());
+        let entry = ServingDeployment { name: used.name().to_owned(), environment, weight: 0 };
+        by_name.entry(used.name()).or_insert(entry).weight += used.revision.weight;
+    }
+    by_name.into_values().take(DEPLOYMENTS_MAX).collect()
+}
+
+/// The mean of what the production deployments give it, in percent; `None` if none has it.
+fn production_traffic(uses: &[Use<'_>], deployments: i32) -> Option<i32> {
+    let mut given = uses.iter().filter(|used| used.deployment.spec.environment == PRODUCTION).map(|used| used.revision.weight).peekable();
+    given.peek()?;
+    Some((given.map(i64::from).sum::<i64>() / i64::from(deployments.max(1))).try_into().unwrap_or(100))
 }
 
 fn stage(version: &ModelVersion, uses: &[Use<'_>], before: Option<&VersionStatus>) -> Stage {
@@ -131,7 +165,7 @@ fn stage(version: &ModelVersion, uses: &[Use<'_>], before: Option<&VersionStatus
 fn gates(model: &Model, version: &ModelVersion) -> Vec<GateResult> {
     let judged = model.spec.gates.iter().map(|gate| {
         let failures = gate_failures(Some(gate), version);
-        let message = (!failures.is_empty()).then(|| failures.join("; ").chars().take(1000).collect());
+        let message = (!failures.is_empty()).then(|| failures.join("; ").chars().take(MESSAGE_MAX).collect());
         GateResult { environment: gate.environment.clone(), passed: failures.is_empty(), message }
     });
     judged.collect()
@@ -151,3 +185,6 @@ fn conditions_of(
     ];
     merge(&before.conditions, wanted, generation, now)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ use crate::domain::split::Split;
 use crate::kube_io::{Ownership, Precondition, Propagation, Target as Object, WriteError, Writer};
 use crate::resources::revision::{FAILED, Recorded, SERVED};
 use crate::resources::{budget, revision, service, workload};
-use crate::traffic::{ratio, route};
+use crate::traffic::{self, ratio, route};
 
 /// Annotation: hash of what we applied last, so that what we no longer apply is noticed.
 pub const APPLIED: &str = "modelward.dev/applied";
@@ -44,11 +44,15 @@ impl Hands<'_> {
     /// # Errors
     /// The first write that fails; those before it stand, and the next pass goes on from there.
     pub async fn carry_out(&self, plan: &Plan) -> Result<(), WriteError> {
+        // What takes traffic away waits for nothing, whatever else the API server refuses.
+        if let Some(decision) = plan.split.as_ref().filter(|decision| self.lowers(decision)) {
+            self.ensure_split(decision, plan.record.as_ref()).await?;
+        }
         for (name, replicas) in &plan.workloads {
             self.ensure_revision(name, *replicas, plan).await?;
         }
         self.record_target(plan).await?;
-        if let Some(decision) = &plan.split {
+        if let Some(decision) = plan.split.as_ref().filter(|decision| !self.lowers(decision)) {
             self.ensure_split(decision, plan.record.as_ref()).await?;
         }
         for (name, replicas) in &plan.scale {
@@ -57,6 +61,7 @@ impl Hands<'_> {
         for name in &plan.remove {
             self.remove(name).await?;
         }
+        self.sweep(plan).await?;
         for (name, mark) in &plan.marks {
             self.mark(name, mark).await?;
         }
@@ -140,10 +145,36 @@ impl Hands<'_> {
 
     async fn remove(&self, name: &RevisionName) -> Result<(), WriteError> {
         let Some(seen) = self.seen(name) else { return Ok(()) };
-        for child in [&seen.workload, &seen.service, &seen.budget] {
+        // The workload last: as long as it is there, a pass that was interrupted is taken up again.
+        for child in [&seen.service, &seen.budget, &seen.workload] {
             self.delete(child.as_ref()).await?;
         }
         Ok(())
+    }
+
+    /// Children of revisions whose workload somebody else took away.
+    async fn sweep(&self, plan: &Plan) -> Result<(), WriteError> {
+        let Some(record) = &plan.record else { return Ok(()) };
+        let in_use = |name: &RevisionName| {
+            let planned = plan.workloads.iter().any(|(planned, _)| planned == name);
+            let candidate = record.candidate.as_ref().is_some_and(|candidate| candidate.revision == *name);
+            planned || candidate || *name == record.stable || record.settled.split.weight_of(name) > 0
+        };
+        for (_, seen) in self.observed.revisions.iter().filter(|(name, seen)| seen.workload.is_none() && !in_use(name)) {
+            self.delete(seen.service.as_ref()).await?;
+            self.delete(seen.budget.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// The decision takes traffic from the candidate that the cluster sends it to now.
+    fn lowers(&self, decision: &Decision) -> bool {
+        let carrier = match self.valid.settings.traffic {
+            TrafficMode::Gateway => &self.observed.route,
+            TrafficMode::ReplicaRatio => &self.observed.service,
+        };
+        let live = carrier.as_ref().and_then(|seen| traffic::from_object(&seen.object));
+        live.is_some_and(|live| decision.split.lowers(&live.split) && decision.split.candidate_weight() < live.split.candidate_weight())
     }
 
     async fn mark(&self, name: &RevisionName, mark: &Mark) -> Result<(), WriteError> {

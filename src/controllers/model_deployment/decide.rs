@@ -1,5 +1,6 @@
 //! From what was seen to what to do: translates for the domain, which decides.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::COMMAND_ANNOTATION;
@@ -8,10 +9,12 @@ use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
 use crate::controllers::model_deployment::validate::Valid;
 use crate::domain::command::Command;
+use crate::domain::record::Decision;
 use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, Workload};
 use crate::domain::rollout::{self, Acceptance, Live, Plan, Reason, Situation, Wanted};
 use crate::domain::settings::TrafficMode;
 use crate::resources::revision::{self, Input, Recorded};
+use crate::resources::workload::RESTARTED_AT;
 use crate::traffic::{self, ratio, route};
 
 /// The revision that the spec asks for.
@@ -43,19 +46,17 @@ pub fn target(observed: &Observed, input: &Input) -> Target {
     Target { name: RevisionName::new(name), number, recorded, new: true }
 }
 
-/// Why the entry of the Model is not what runs under its version: it was removed, and added again with other content.
-pub fn changed_version(observed: &Observed, input: &Input) -> Option<Reason> {
-    let model = observed.model.as_ref()?.as_ref().ok()?;
-    let image = model.spec.version(&input.version)?.image.as_ref();
-    let runs = |seen: &&SeenRevision| seen.workload.is_some() && (seen.served() || pods_view(seen).ready > 0);
-    let recorded = observed.revisions.values().filter(runs).filter_map(|seen| seen.record.as_ref()).map(|(_, recorded)| &recorded.input);
-    let mut same = recorded.filter(|known| known.model == input.model && known.version == input.version);
-    let differs =
-        |known: &&Input| known.uri != input.uri || known.digest != input.digest || image.is_some_and(|image| *image != known.image);
-    let known = same.find(differs)?;
+/// Why `input` must not be released: its version was removed from the Model and came back as something else, while it runs.
+pub fn changed(observed: &Observed, input: &Input) -> Option<Reason> {
+    let running = observed.revisions.values().filter(|seen| seen.workload.is_some());
+    let mut recorded = running.filter_map(|seen| seen.record.as_ref().map(|(_, recorded)| &recorded.input));
+    let other = recorded.find(|running| {
+        let same_version = (&running.model, &running.version) == (&input.model, &input.version);
+        same_version && (&running.uri, &running.digest) != (&input.uri, &input.digest)
+    })?;
     let words = format!(
-        "Model {} lists version {} with another artifact or image than what runs of it ({}): put the entry back, or add a new version",
-        input.model, input.version, known.uri
+        "version {} of Model {} is not what runs under that name: its artifact was {} {} and is {} {} now; give it a new version",
+        input.version, input.model, other.uri, other.digest, input.uri, input.digest
     );
     Some(Reason::new(reason::VERSION_CHANGED, words))
 }
@@ -136,7 +137,13 @@ fn workload_view(object: &Value, terminating: bool) -> Workload {
     let failure = conditions.iter().find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
     let words = failure.map(|condition| condition["message"].as_str().unwrap_or("pods are refused").chars().take(200).collect());
     let replicas = object.pointer("/spec/replicas").and_then(Value::as_i64).and_then(|replicas| i32::try_from(replicas).ok());
-    Workload { replicas: replicas.unwrap_or(1), terminating, refused: words }
+    Workload { replicas: replicas.unwrap_or(1), terminating, restarted_at: restarted_at(object), refused: words }
+}
+
+/// Only a text that we would write ourselves: writing it again must not change the pods.
+fn restarted_at(object: &Value) -> Option<Timestamp> {
+    let text = object.pointer("/spec/template/metadata/annotations")?.get(RESTARTED_AT)?.as_str()?;
+    text.parse().ok().filter(|time: &Timestamp| time.to_string() == text)
 }
 
 fn pods_view(seen: &SeenRevision) -> Pods {
@@ -166,14 +173,14 @@ fn live_route(observed: &Observed) -> Live {
         let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Refused(missing.to_owned()) };
         return Live { decision: None, intact: false, acceptance };
     };
-    let decision = traffic::from_object(&seen.object);
+    let decision = traffic::from_object(&seen.object).filter(Decision::is_sound);
     let intact = decision.as_ref().is_some_and(|decision| route::is_intact(&seen.object, &decision.split));
     Live { decision, intact, acceptance: route::acceptance(&seen.object) }
 }
 
 fn live_service(observed: &Observed) -> Live {
     let seen = observed.service.as_ref().filter(|seen| !seen.entry.deleting);
-    let decision = seen.and_then(|seen| traffic::from_object(&seen.object));
+    let decision = seen.and_then(|seen| traffic::from_object(&seen.object)).filter(Decision::is_sound);
     let intact = match (seen, &decision) {
         (Some(seen), Some(decision)) => ratio::is_intact(&observed.owner.name, &seen.object, &decision.split),
         _ => false,

@@ -42,6 +42,7 @@ fn phase(plan: &Plan) -> api::ModelDeploymentPhase {
     use api::ModelDeploymentPhase as Phase;
     match plan.state {
         State::Waiting if plan.record.is_none() => Phase::Pending,
+        State::Waiting if plan.record.as_ref().is_some_and(|record| record.candidate.is_some()) => Phase::Holding,
         State::Waiting | State::Serving => Phase::Active,
         State::Deploying if plan.record.as_ref().is_some_and(|record| !record.history.is_empty()) => Phase::Scaling,
         State::Deploying => Phase::Deploying,
@@ -116,8 +117,7 @@ fn show(status: &mut api::ModelDeploymentStatus, observed: &Observed, valid: &Va
         let shown_candidate = shown.revision(&candidate.revision, record);
         status.candidate = Some(api::RevisionStatus { replicas: pods, since, waiting_since: waiting, ..shown_candidate });
         status.step = Some(step(valid, candidate));
-        status.rollback_capacity =
-            Some(weight_covered(valid.settings.replicas, shown.ready(&record.stable), valid.settings.headroom_percent));
+        status.rollback_capacity = Some(weight_covered(valid.settings.replicas, shown.ready(&record.stable), 100));
     }
     status.current_weights = weights(&stable, status.candidate.as_ref());
     status.stable = Some(stable);
@@ -248,7 +248,7 @@ fn conditions_of(observed: &Observed, plan: &Plan, before: &[Condition]) -> Vec<
     let settled = plan.state == State::Serving;
     let stuck = matches!(plan.state, State::RolledBack | State::Waiting | State::Degraded);
     let ready_reason = if settled { reason::AS_SPECIFIED } else { code };
-    let serving = observed.revisions.values().flat_map(|seen| &seen.pods).any(|entry| entry.row.as_ref().is_ok_and(|pod| pod.ready));
+    let serving = serves(observed, plan);
     let idle = observed.deployment.spec.replicas == 0 && plan.record.is_some();
     let mut wanted = vec![
         Wanted::new(conditions::READY, settled, ready_reason, &message),
@@ -267,10 +267,17 @@ fn conditions_of(observed: &Observed, plan: &Plan, before: &[Condition]) -> Vec<
     merge(before, wanted, observed.entry.generation, observed.now)
 }
 
+/// A revision that has weight has a ready pod.
+fn serves(observed: &Observed, plan: &Plan) -> bool {
+    let has_weight = |name: &RevisionName| plan.record.as_ref().is_some_and(|record| record.settled.split.weight_of(name) > 0);
+    let weighted = observed.revisions.iter().filter(|(name, _)| has_weight(name));
+    weighted.flat_map(|(_, seen)| &seen.pods).any(|entry| entry.row.as_ref().is_ok_and(|pod| pod.ready))
+}
+
 fn available(serving: bool) -> Wanted {
     match serving {
-        true => Wanted::new(conditions::AVAILABLE, true, reason::SERVING, "at least one pod is ready"),
-        false => Wanted::new(conditions::AVAILABLE, false, reason::NOTHING_READY, "no pod is ready"),
+        true => Wanted::new(conditions::AVAILABLE, true, reason::SERVING, "at least one pod that takes traffic is ready"),
+        false => Wanted::new(conditions::AVAILABLE, false, reason::NOTHING_READY, "no pod that takes traffic is ready"),
     }
 }
 

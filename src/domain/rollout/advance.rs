@@ -10,8 +10,9 @@ use jiff::Timestamp;
 
 use crate::domain::record::{Candidate, Cause, Record};
 use crate::domain::rollout::goal::{self, Goal, widened};
-use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, Wanted, standing, steady};
+use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, standing, steady};
 use crate::domain::settings::{FULL_WEIGHT, Hold};
+use crate::domain::size::{stage_pods, surge_pods};
 use crate::domain::split::Split;
 
 /// Plans the next move of a rollout that goes forward. `record` has a candidate; without one nothing is planned.
@@ -20,35 +21,43 @@ pub(super) fn plan(situation: &Situation<'_>, record: Record) -> Plan {
     if candidate_is_lost(situation, &record, &candidate) {
         return take_weight_back(situation, record, &candidate);
     }
-    let unresolved = unresolved(situation, &record).cloned();
     let goal = goal::of(situation, &record, &candidate);
-    let plan = if is_new(situation, &record, &candidate, goal) {
-        intend(situation, record, &candidate, goal)
-    } else if on_cluster(situation, &record) {
-        settle(situation, record, &candidate)
-    } else {
-        put_on_cluster(situation, record, &candidate)
-    };
-    match unresolved {
-        Some(reason) if plan.state != State::Degraded => Plan { state: State::Paused, reason, ..plan },
-        _ => plan,
+    if is_new(situation, &record, &candidate, goal) {
+        return intend(situation, record, &candidate, goal);
+    }
+    match record.pending() && !carried(situation, &record) {
+        true => put_on_cluster(situation, record, &candidate),
+        false => settle(situation, record, &candidate),
     }
 }
 
-/// Why nobody can say what should serve: a version that lost its Model or fails its gate by now goes no further.
-fn unresolved<'a>(situation: &'a Situation<'_>, record: &Record) -> Option<&'a Reason> {
+/// Why no step forward is taken: a person's pause, or a spec that asks for nothing that could be reached.
+struct Halt {
+    state: State,
+    reason: Reason,
+}
+
+/// `what` would come next.
+fn halted(situation: &Situation<'_>, record: &Record, what: &str) -> Option<Halt> {
+    if situation.settings.paused || record.paused {
+        return Some(Halt { state: State::Paused, reason: Reason::new("Paused", format!("{what}: paused")) });
+    }
     match situation.wanted {
-        Wanted::Unresolved(reason) if record.overriding.is_none() => Some(reason),
+        Wanted::Unresolved(reason) if record.overriding.is_none() => Some(Halt { state: State::Waiting, reason: reason.clone() }),
         _ => None,
     }
 }
 
-fn on_cluster(situation: &Situation<'_>, record: &Record) -> bool {
-    standing(situation, record).number == record.decision.number
+fn may_advance(situation: &Situation<'_>, record: &Record) -> bool {
+    halted(situation, record, "").is_none()
 }
 
-fn paused(situation: &Situation<'_>, record: &Record) -> bool {
-    situation.settings.paused || record.paused || unresolved(situation, record).is_some()
+/// The gateway does not take what it is given: more of it would not help.
+fn refused(situation: &Situation<'_>) -> Option<Reason> {
+    match &situation.live.acceptance {
+        Acceptance::Refused(why) => Some(Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"))),
+        Acceptance::Accepted | Acceptance::Pending => None,
+    }
 }
 
 /// Sizes of both sides as they should be now; the split as it stands.
@@ -82,11 +91,15 @@ fn take_weight_back(situation: &Situation<'_>, mut record: Record, candidate: &C
     plan.size(situation, &candidate.revision, candidate.pods).note(true, reason)
 }
 
-/// The goal is another than the decision remembered. While paused, only what takes weight away is news.
+/// The goal is another than the decision remembered. While halted, only what takes weight away is news, what replaces a
+/// stable revision that has no pods, and what follows from another number of wanted pods.
 fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goal: Goal) -> bool {
     let remembered = Goal { pods: candidate.pods, weight: record.decision.split.candidate_weight() };
-    let forward = goal.weight > remembered.weight || goal.pods > remembered.pods;
-    goal != remembered && !(forward && paused(situation, record))
+    let stands = standing(situation, record).split.candidate_weight();
+    let rescue = goal.weight > candidate.stage_weight;
+    let size = goal.weight == stands && goal.pods <= stage_pods(situation.settings, stands).candidate;
+    let forward = (goal.weight > remembered.weight && !rescue) || (goal.pods > remembered.pods && !size);
+    goal != remembered && (!forward || may_advance(situation, record))
 }
 
 /// Remembers a new goal. A raise ends the pass here; a lowering is written at once.
@@ -96,6 +109,10 @@ fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, 
     let mut next = Candidate { pods: goal.pods, waiting_since: situation.stamp(), blocked: false, ..candidate.clone() };
     // Pods that join a widened Service take traffic by themselves: asking for more of them is a raise of its own.
     if !same_weight || widened(situation, stands) {
+        // What is on the cluster already stands, even if nobody has taken it yet: it is not gone back behind.
+        if carried(situation, &record) {
+            record.settled = record.decision.clone();
+        }
         let message = format!("{} % for the candidate, with {} pods", goal.weight, goal.pods);
         let split = Split::between(record.stable.clone(), candidate.revision.clone(), goal.weight);
         record.candidate = Some(next.clone());
@@ -120,11 +137,22 @@ fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, 
 fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
     let decision = record.decision.clone();
     let weight = decision.split.candidate_weight();
-    if paused(situation, &record) {
-        let reason = Reason::new("Paused", format!("{weight} % waits: paused"));
-        return base(situation, record, candidate, State::Paused, reason);
-    }
     let stands = standing(situation, &record).split.candidate_weight();
+    let rescue = weight > candidate.stage_weight;
+    if let Some(halt) = halted(situation, &record, &format!("{weight} % waits")).filter(|_| !rescue) {
+        // The clock of the deadline stands still, and starts anew afterwards.
+        record.candidate = Some(Candidate { blocked: true, ..candidate.clone() });
+        let pods = pods_meanwhile(situation, &record, candidate, stands);
+        let plan = base(situation, record, candidate, halt.state, halt.reason);
+        return if pods > 0 || situation.replicas(&candidate.revision) > 0 {
+            plan.size(situation, &candidate.revision, pods)
+        } else {
+            plan
+        };
+    }
+    if let Some(reason) = refused(situation) {
+        return keep(situation, record, candidate, State::Progressing, reason);
+    }
     if widened(situation, stands) && weight < FULL_WEIGHT {
         let reason = Reason::new("WeightChanging", format!("asks for a share of {weight} % by pods"));
         let mut plan = base(situation, record, candidate, State::Progressing, reason);
@@ -134,6 +162,10 @@ fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Can
     let alone = situation.ready(&record.stable) == 0;
     let needed = if alone { candidate.pods.min(1) } else { candidate.pods };
     let ready = situation.ready(&candidate.revision);
+    if !alone && ready == 0 && needed == 0 {
+        let reason = Reason::new("WaitingForOldPods", "no pods are wanted: those of the stable revision have to end first");
+        return keep(situation, record, candidate, State::Progressing, reason);
+    }
     if ready < needed {
         return wait_for_pods(situation, record, candidate);
     }
@@ -144,15 +176,24 @@ fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Can
     plan
 }
 
+/// Pods of a candidate that may go no further: those it has, and what its present weight needs of the wanted number.
+fn pods_meanwhile(situation: &Situation<'_>, record: &Record, candidate: &Candidate, stands: i32) -> i32 {
+    let settings = situation.settings;
+    let running = situation.replicas(&candidate.revision).min(settings.replicas);
+    let room = settings.replicas.saturating_add(surge_pods(settings.max_surge, settings.replicas)) - situation.replicas(&record.stable);
+    if stands == 0 { running } else { stage_pods(settings, stands).candidate.min(room).max(running) }
+}
+
 /// Pods are missing: says what keeps them, and stops the clock of the deadline while the cluster has no room.
 fn wait_for_pods(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
     let ready = situation.ready(&candidate.revision);
     let counted = format!("{ready} of {} pods of the candidate are ready", candidate.pods);
     let no_room = no_room(situation, candidate);
-    let waiting_since = if candidate.blocked && no_room.is_none() { situation.stamp() } else { candidate.waiting_since };
-    let next = Candidate { blocked: no_room.is_some(), waiting_since, ..candidate.clone() };
+    let blocked = no_room.is_some() || situation.settings.paused || record.paused;
+    let waiting_since = if candidate.blocked && !blocked { situation.stamp() } else { candidate.waiting_since };
+    let next = Candidate { blocked, waiting_since, ..candidate.clone() };
     record.candidate = Some(next.clone());
-    let newly_blocked = next.blocked && !candidate.blocked;
+    let newly_blocked = no_room.is_some() && !candidate.blocked;
     let reason = match (&no_room, steady::trouble_of(situation, &candidate.revision)) {
         (Some(why), _) => Reason::new("SurgeBlocked", format!("{counted}; the cluster has no room for more: {why}")),
         (None, Some(why)) => Reason::new("WaitingForPods", format!("{counted}: {why}")),
@@ -164,7 +205,7 @@ fn wait_for_pods(situation: &Situation<'_>, mut record: Record, candidate: &Cand
     if newly_blocked {
         plan = plan.note(true, reason);
     }
-    if no_room.is_some() { plan } else { plan.look_at(deadline) }
+    if blocked { plan } else { plan.look_at(deadline) }
 }
 
 /// Why the cluster cannot hold the candidate's pods, in its own words.
@@ -178,21 +219,26 @@ pub(super) fn no_room(situation: &Situation<'_>, candidate: &Candidate) -> Optio
 
 /// The decision is on the cluster: wait until it is in effect, then for the hold.
 fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> Plan {
-    match &situation.live.acceptance {
-        Acceptance::Refused(why) => {
-            let reason = Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"));
-            return keep(situation, record, candidate, State::Progressing, reason);
-        }
-        // The route or Service is to be made: gone, or another one since the spec asks for gateways, or no longer does.
-        _ if situation.live.decision.is_none() => return put_again(situation, record, candidate),
-        Acceptance::Pending => {
-            let reason = Reason::new("WaitingForRoute", "the gateway has not taken the route yet");
-            return keep(situation, record, candidate, State::Progressing, reason);
-        }
-        Acceptance::Accepted => {}
+    if let Some(reason) = refused(situation) {
+        return keep(situation, record, candidate, State::Progressing, reason);
     }
-    if widened(situation, record.decision.split.candidate_weight()) && situation.ready(&candidate.revision) < candidate.pods {
+    if !carried(situation, &record) {
+        return restore(situation, record, candidate);
+    }
+    if situation.live.acceptance == Acceptance::Pending {
+        let reason = Reason::new("WaitingForRoute", "the gateway has not taken the route yet");
+        return keep(situation, record, candidate, State::Progressing, reason);
+    }
+    let weight = record.decision.split.candidate_weight();
+    let short = situation.ready(&candidate.revision) < candidate.pods;
+    if short && widened(situation, weight) {
         return wait_for_pods(situation, record, candidate);
+    }
+    // The last stage ends with what replaces stable: all pods have to be there, not only some that had been.
+    if short && weight == FULL_WEIGHT && candidate.stage_weight == FULL_WEIGHT {
+        let waiting_since = if candidate.reached.is_some() { situation.stamp() } else { candidate.waiting_since };
+        let next = Candidate { reached: None, waiting_since, ..candidate.clone() };
+        return wait_for_pods(situation, record, &next);
     }
     match candidate.reached {
         None => note_in_effect(situation, record, candidate),
@@ -204,11 +250,12 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     }
 }
 
-/// Nothing carries the decision: it is written again, and in effect only after that.
-fn put_again(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
+/// Others changed what the cluster carries: it is put right, and counts as in effect only once it is taken again.
+fn restore(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
     let next = Candidate { reached: None, ..candidate.clone() };
     record.candidate = Some(next.clone());
-    let reason = Reason::new("WaitingForRoute", "what splits the traffic is made anew");
+    let weight = record.decision.split.candidate_weight();
+    let reason = Reason::new("WeightChanging", format!("others changed the split: the candidate gets {weight} % again"));
     keep(situation, record, &next, State::Progressing, reason)
 }
 
@@ -242,15 +289,16 @@ fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Can
 /// The weight is in effect: promote, give way, hold, or go on.
 fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, reached: Timestamp) -> Plan {
     let weight = record.decision.split.candidate_weight();
+    if situation.settings.replicas == 0 && candidate.stage_weight < FULL_WEIGHT {
+        let reason = Reason::new("Holding", format!("holding at {weight} %: no pods are wanted, so nothing is learned"));
+        return keep(situation, record, candidate, State::Holding, reason);
+    }
     if weight > candidate.stage_weight {
         let reason = Reason::new("StableNotReady", "stable has no ready pods: the candidate has its traffic until it has");
         return keep(situation, record, candidate, State::Degraded, reason);
     }
     if weight < candidate.stage_weight {
         return exchange(situation, record, candidate);
-    }
-    if weight == FULL_WEIGHT {
-        return promote(situation, record, candidate);
     }
     let (next_weight, hold) = (situation.settings.next_weight(weight), situation.settings.hold_at(weight));
     let held = format!("holding at {weight} %");
@@ -263,17 +311,19 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
             let reason = Reason::new("WaitingForPromotion", format!("{held} until somebody promotes"));
             holding(situation, record, candidate, reason)
         }
-        _ if paused(situation, &record) => {
-            let reason = Reason::new("Paused", format!("{held}: paused; {next_weight} % comes next"));
-            keep(situation, record, candidate, State::Paused, reason)
-        }
-        _ => next_stage(situation, record, candidate, next_weight),
+        _ if weight == FULL_WEIGHT => promote(situation, record, candidate),
+        _ => match halted(situation, &record, &format!("{held}; {next_weight} % comes next")) {
+            Some(halt) => keep(situation, record, candidate, halt.state, halt.reason),
+            None => next_stage(situation, record, candidate, next_weight),
+        },
     }
 }
 
 fn holding(situation: &Situation<'_>, record: Record, candidate: &Candidate, reason: Reason) -> Plan {
-    let state = if paused(situation, &record) { State::Paused } else { State::Holding };
-    keep(situation, record, candidate, state, reason)
+    match halted(situation, &record, &reason.message) {
+        Some(halt) => keep(situation, record, candidate, halt.state, halt.reason),
+        None => keep(situation, record, candidate, State::Holding, reason),
+    }
 }
 
 fn next_stage(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, weight: i32) -> Plan {
@@ -311,6 +361,8 @@ fn promote(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
     let split = standing(situation, &record).clone();
     let mut plan = Plan::new(Some(record), State::Serving, reason.clone()).size(situation, &revision, situation.settings.replicas);
     plan.split = Some(split);
-    plan.marks.push((revision, Mark::Served));
+    if situation.ready(&revision) > 0 {
+        plan.marks.push((revision, Mark::Served));
+    }
     plan.note(false, reason)
 }

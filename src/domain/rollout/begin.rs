@@ -27,12 +27,9 @@ pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
 fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) -> Plan {
     let view = situation.view(&revision);
     let from = situation.view(&record.stable).version;
-    // Nothing to protect: a release that never worked, or that has no pods, is replaced, not compared with.
-    let stage_weight = if situation.never_worked(&record.stable) || situation.settings.replicas == 0 {
-        FULL_WEIGHT
-    } else {
-        situation.settings.first_weight()
-    };
+    // Nothing to protect: a release that never worked is replaced, not compared with.
+    let bare = situation.never_worked(&record.stable) || situation.settings.replicas == 0;
+    let stage_weight = if bare { FULL_WEIGHT } else { situation.settings.first_weight() };
     let candidate = Candidate {
         revision: revision.clone(),
         stage_weight,
@@ -41,7 +38,7 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         waiting_since: situation.stamp(),
         blocked: false,
         reached: None,
-        hold_ended: false,
+        hold_ended: bare,
         retreat: None,
     };
     let split = standing(situation, &record).clone();
@@ -56,6 +53,7 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         candidate.pods = pods;
     }
     let stable = record.stable.clone();
+    let stable_pods = goal::stable_target(situation, &record, &candidate);
     let mut plan = Plan::new(Some(record), State::Progressing, Reason::new("RolloutStarted", message.clone()));
     plan.split = Some(split);
     if situation.view(&stable).served {
@@ -64,5 +62,5 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
     if view.failed.is_some() {
         plan.marks.push((revision, Mark::Retried));
     }
-    plan.size(situation, &stable, situation.settings.replicas).note(false, Reason::new("RolloutStarted", message))
+    plan.size(situation, &stable, stable_pods).note(false, Reason::new("RolloutStarted", message))
 }

@@ -17,7 +17,10 @@ pub(super) fn leftovers(situation: &Situation<'_>, mut plan: Plan) -> Plan {
     let leaving: Vec<RevisionName> = others(situation, &record).cloned().collect();
     let removable = leaving.iter().filter(|name| situation.revisions.get(*name).is_some_and(|view| removable(&view.workload)));
     let removable: Vec<RevisionName> = removable.cloned().collect();
-    if !removable.is_empty() && without_weight(situation, &record, &removable) {
+    if !without_weight(situation, &record, &leaving) {
+        // Whoever gave one of them weight again: the drain time starts anew once it is gone.
+        record.zero_since = None;
+    } else if !removable.is_empty() {
         let settings = situation.settings;
         let replaced = target(situation, &record).is_some_and(|wanted| *wanted != record.stable) || record.candidate.is_some();
         let delay = if replaced { settings.drain } else { settings.drain.max(settings.scale_down_delay) };

@@ -1,7 +1,7 @@
 //! What the present stage asks for next: pods and weight of the candidate, and pods of stable.
 //!
 //! A stage that does not fit within the surge is reached by exchange: the candidate grows by what there is room for, gets
-//! the weight that this covers, then stable gives way by as much.
+//! the weight that this covers, then stable gives way by as much. Meanwhile there is no room for headroom.
 
 use jiff::Timestamp;
 
@@ -28,7 +28,10 @@ pub(super) fn widened(situation: &Situation<'_>, weight: i32) -> bool {
 pub(super) fn of(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> Goal {
     let wanted = situation.settings.replicas;
     if wanted == 0 {
-        return Goal { pods: 0, weight: candidate.stage_weight };
+        // Nothing can be learned without pods: a rollout that is out stays where it is.
+        let stands = standing(situation, record).split.candidate_weight();
+        let weight = if candidate.stage_weight == FULL_WEIGHT { FULL_WEIGHT } else { stands };
+        return Goal { pods: 0, weight };
     }
     let stage = stage_pods(situation.settings, candidate.stage_weight);
     let stable_pods = stable_pods(situation, record);
@@ -36,15 +39,16 @@ pub(super) fn of(situation: &Situation<'_>, record: &Record, candidate: &Candida
     let running = situation.replicas(&candidate.revision).min(stage.candidate);
     let pods = stage.candidate.min(room).max(running).max(0);
     let planned = planned_weight(situation, record, candidate, stage, pods, stable_pods);
-    Goal { pods, weight: unless_stable_is_short(situation, record, candidate, planned) }
+    let weight = unless_stable_is_short(situation, record, candidate, planned);
+    // In place of stable, it gives no pod away.
+    let kept = if weight > candidate.stage_weight { situation.replicas(&candidate.revision).min(wanted) } else { 0 };
+    Goal { pods: pods.max(kept), weight }
 }
 
-/// Pods that stable asks for; none if it never worked, all if its workload is missing and will be made again.
+/// Pods that stable asks for; all if it worked once and its workload is missing and will be made again.
 fn stable_pods(situation: &Situation<'_>, record: &Record) -> i32 {
-    if situation.never_worked(&record.stable) {
-        return 0;
-    }
     match situation.replicas(&record.stable) {
+        0 if situation.never_worked(&record.stable) => 0,
         0 => situation.settings.replicas,
         pods => pods,
     }
@@ -57,7 +61,7 @@ fn planned_weight(situation: &Situation<'_>, record: &Record, candidate: &Candid
     let complete = pods >= stage.candidate;
     let planned = match settings.traffic {
         TrafficMode::Gateway if complete => weight,
-        TrafficMode::Gateway => weight.min(weight_covered(settings.replicas, pods, settings.headroom_percent)),
+        TrafficMode::Gateway => weight.min(weight_covered(settings.replicas, pods, 100)),
         // The pin to the candidate comes once all its pods are ready; before that it grows while both share the Service.
         TrafficMode::ReplicaRatio if weight == FULL_WEIGHT => {
             let grown = complete && (stands == 0 || situation.ready(&candidate.revision) >= settings.replicas);
@@ -95,7 +99,9 @@ pub(super) fn stable_target(situation: &Situation<'_>, record: &Record, candidat
         _ => lowest.max(situation.replicas(&record.stable).min(wanted)),
     };
     let surge = surge_pods(situation.settings.max_surge, wanted);
-    target.min(wanted.saturating_add(surge) - situation.replicas(&candidate.revision)).max(0)
+    // The surge bounds growth. One that was made smaller meanwhile takes nothing away from stable.
+    let bound = wanted.saturating_add(surge).saturating_sub(situation.replicas(&candidate.revision));
+    target.min(bound.max(situation.replicas(&record.stable)))
 }
 
 /// When stable may give way to what the candidate took over: once its lower weight held for the drain time.
@@ -110,6 +116,7 @@ fn routed_pods(situation: &Situation<'_>, record: &Record, candidate: &Candidate
     match situation.settings.traffic {
         _ if weight == 0 => 0,
         TrafficMode::ReplicaRatio => ready,
-        TrafficMode::Gateway => ready.min(pods_for_weight(situation.settings.replicas, weight, situation.settings.headroom_percent)),
+        // What headroom adds replaces nothing.
+        TrafficMode::Gateway => ready.min(pods_for_weight(situation.settings.replicas, weight, 100)),
     }
 }

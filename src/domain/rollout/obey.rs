@@ -58,6 +58,7 @@ fn promote_full(record: &mut Record) -> Result<String, String> {
         Some(candidate) if candidate.retreat.is_some() => Err("the rollout is being taken back".to_owned()),
         Some(candidate) => {
             candidate.stage_weight = 100;
+            candidate.hold_ended = true;
             Ok("goes to 100 % as soon as all pods are ready".to_owned())
         }
         None => Err("no rollout in progress".to_owned()),

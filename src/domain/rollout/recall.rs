@@ -3,9 +3,10 @@
 //! A newer decision on the cluster is believed only if it takes traffic away and the live rules are what it says: that is
 //! what an interrupted way back leaves behind. Anything else is drift, and is repaired.
 
-use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Record, Retreat, Served};
+use crate::domain::command::{Command, Verb};
+use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Override, REASON_MAX, Record, Retreat, Served};
 use crate::domain::revision::RevisionName;
-use crate::domain::rollout::Situation;
+use crate::domain::rollout::{Situation, Wanted};
 use crate::domain::split::Split;
 
 /// The record to start from; `None` for a first release.
@@ -19,7 +20,9 @@ pub(super) fn record(situation: &Situation<'_>) -> Option<Record> {
 
 fn adoptable(situation: &Situation<'_>, record: &Record, live: &Decision) -> bool {
     let lowers = live.split.lowers(&record.decision.split) || live.split.lowers(&record.settled.split);
-    situation.live.intact && live.number > record.decision.number && lowers
+    let candidate = record.candidate.as_ref().map(|candidate| &candidate.revision);
+    let same_sides = live.split.stable == record.stable && live.split.candidate.as_ref().map(|share| &share.revision) == candidate;
+    situation.live.intact && live.number > record.decision.number && same_sides && candidate.is_some() && lowers
 }
 
 /// Takes over a way back whose status write was lost.
@@ -51,7 +54,9 @@ fn retreat_of(decision: &Decision) -> Option<Retreat> {
 fn acknowledge(record: &mut Record, decision: &Decision, situation: &Situation<'_>) {
     let Some(command) = situation.command else { return };
     let known = record.command.as_ref().is_some_and(|done| done.nonce == command.nonce);
-    if !known && decision.nonce.as_deref() == Some(command.nonce.as_str()) {
+    // What other commands change is not in the decision: the one that was lost with status is carried out again.
+    let in_it = matches!(command.verb, Ok(Verb::Abort | Verb::Retry));
+    if in_it && !known && decision.nonce.as_deref() == Some(command.nonce.as_str()) {
         let message = format!("done with decision {}", decision.number);
         record.command = Some(Acknowledged { nonce: command.nonce.clone(), verb: command.text.clone(), done: true, message });
     }
@@ -67,19 +72,47 @@ fn rebuilt(situation: &Situation<'_>) -> Option<Record> {
     record.overriding.clone_from(&decision.overriding);
     (record.stable, record.candidate) = sides(situation, &decision);
     record.history = history(situation, &record.stable);
-    if let Some(command) = situation.command {
+    if let Some(command) = situation.command.filter(|command| counts_as_obeyed(situation, command)) {
         let message = "found acknowledged after the status was lost".to_owned();
         record.command = Some(Acknowledged { nonce: command.nonce.clone(), verb: command.text.clone(), done: true, message });
+        record.paused = command.verb == Ok(Verb::Pause);
+    }
+    record.restarted_at = situation.revisions.get(&record.stable).and_then(|view| view.workload.as_ref()?.restarted_at);
+    if situation.live.decision.is_none() {
+        record.overriding = marked_as_failed(situation, &record.stable);
     }
     record.settled = decision.clone();
     record.decision = decision;
     Some(record)
 }
 
-/// Stable and candidate of a decision. Weight 100 is a promotion, unless it was only given for want of ready pods.
+/// Status is lost: a nonce that the decision knows was obeyed, as is any when there is no decision. Pods are not restarted
+/// twice either.
+fn counts_as_obeyed(situation: &Situation<'_>, command: &Command) -> bool {
+    let known = situation.live.decision.as_ref().is_none_or(|live| live.nonce.as_ref() == Some(&command.nonce));
+    known || command.verb == Ok(Verb::Restart)
+}
+
+/// A revision that was given up is not tried again by itself: its record says so when nothing else remembers.
+fn marked_as_failed(situation: &Situation<'_>, stable: &RevisionName) -> Option<Override> {
+    let Wanted::Revision(wanted) = situation.wanted else { return None };
+    let failed = situation.revisions.get(wanted)?.failed.clone().filter(|_| wanted != stable)?;
+    Some(Override {
+        revision: stable.clone(),
+        against: wanted.clone(),
+        by: "progressDeadline".to_owned(),
+        since: situation.stamp(),
+        reason: failed.reason.chars().take(REASON_MAX).collect(),
+    })
+}
+
+/// Stable and candidate of a decision. Weight 100 was a promotion if nothing is left of the one before.
 fn sides(situation: &Situation<'_>, decision: &Decision) -> (RevisionName, Option<Candidate>) {
     let Some(share) = &decision.split.candidate else { return (decision.split.stable.clone(), None) };
-    if share.weight == 100 && decision.cause == Cause::Advance {
+    // Everything may also have been given for want of stable's pods, or not be in effect yet: then stable still has its own.
+    let replaced =
+        situation.revisions.get(&decision.split.stable).and_then(|view| view.workload.as_ref()).is_none_or(|workload| workload.terminating);
+    if share.weight == 100 && decision.stage_weight == 100 && decision.cause == Cause::Advance && replaced {
         return (share.revision.clone(), None);
     }
     let retreat = retreat_of(decision);

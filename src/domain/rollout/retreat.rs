@@ -3,11 +3,12 @@
 //! Stable gets at once what its ready pods cover, or everything if the candidate has no ready pod; the rest follows as
 //! stable grows. The candidate's children leave after the drain time, like those of any revision without weight.
 
-use crate::domain::record::{Candidate, Cause, Override, Record, Retreat};
+use crate::domain::record::{Candidate, Cause, Override, REASON_MAX, Record, Retreat};
+use crate::domain::revision::RevisionName;
 use crate::domain::rollout::goal::widened;
-use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, advance, standing, steady, target};
+use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, advance, carried, standing, steady, target};
 use crate::domain::settings::TrafficMode;
-use crate::domain::size::{pods_for_weight, surge_pods, weight_covered};
+use crate::domain::size::{pods_for_weight, weight_covered};
 use crate::domain::split::Split;
 
 /// Why the candidate has to go back, if it has to.
@@ -29,11 +30,13 @@ fn missed_deadline(situation: &Situation<'_>, record: &Record, candidate: &Candi
     let deadline = situation.settings.progress_deadline;
     let due = situation.now >= candidate.waiting_since + deadline;
     // Without a stable revision that works there is nothing to go back to.
-    if !waits || stands_still || !due || situation.never_worked(&record.stable) {
+    let nowhere = situation.never_worked(&record.stable) || (ready > 0 && situation.ready(&record.stable) == 0);
+    if !waits || stands_still || !due || nowhere {
         return None;
     }
     let trouble = steady::trouble_of(situation, &candidate.revision).map_or(String::new(), |trouble| format!(": {trouble}"));
-    Some(format!("{ready} of {} pods were ready within {deadline:#}{trouble}", candidate.pods))
+    let words = format!("{ready} of {} pods were ready within {deadline:#}{trouble}", candidate.pods);
+    Some(words.chars().take(REASON_MAX).collect())
 }
 
 /// Plans the next move of the way back for `why`.
@@ -60,7 +63,7 @@ fn weight_left(situation: &Situation<'_>, record: &Record, candidate: &Candidate
     }
     match settings.traffic {
         TrafficMode::ReplicaRatio => 0,
-        TrafficMode::Gateway => stands.min(100 - weight_covered(settings.replicas, stable_ready, settings.headroom_percent)),
+        TrafficMode::Gateway => stands.min(100 - weight_covered(settings.replicas, stable_ready, 100)),
     }
 }
 
@@ -81,7 +84,8 @@ fn decide_way_back(situation: &Situation<'_>, mut record: Record, candidate: &Ca
     record.decision = record.next_decision(situation.generation, split, why.cause, why.reason.clone());
     record.settled = record.decision.clone();
     let decision = record.decision.clone();
-    let (stable, pods) = (record.stable.clone(), stable_pods(situation, candidate));
+    let stable = record.stable.clone();
+    let pods = stable_pods(situation, &stable, candidate);
     let reason = reason_of(&why);
     let mut plan = Plan::new(Some(record), State::RollingBack, reason.clone()).size(situation, &stable, pods);
     plan.split = Some(decision);
@@ -101,19 +105,21 @@ fn reason_of(why: &Retreat) -> Reason {
 }
 
 /// Pods that stable may ask for: all, as far as the candidate's leave room.
-fn stable_pods(situation: &Situation<'_>, candidate: &Candidate) -> i32 {
-    let wanted = situation.settings.replicas;
-    let room = wanted.saturating_add(surge_pods(situation.settings.max_surge, wanted));
-    wanted.min(room.saturating_sub(situation.replicas(&candidate.revision))).max(0)
+fn stable_pods(situation: &Situation<'_>, stable: &RevisionName, candidate: &Candidate) -> i32 {
+    situation.within_surge(stable, situation.replicas(&candidate.revision))
 }
 
 /// The decision is made: wait until it is in effect, then let the candidate go, all or in parts.
 fn leave(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: &Retreat) -> Plan {
     let weight = record.decision.split.candidate_weight();
-    let taken = standing(situation, &record).number == record.decision.number && situation.live.acceptance == Acceptance::Accepted;
+    let taken = carried(situation, &record) && situation.live.acceptance == Acceptance::Accepted;
     // By pods there is nothing that could refuse; behind a gateway that refuses, nothing may be scaled down.
     if !taken {
-        return backing(situation, record, candidate, why);
+        // What others changed counts from when it is put right.
+        let reached = candidate.reached.filter(|_| carried(situation, &record));
+        let next = Candidate { reached, ..candidate.clone() };
+        let record = Record { candidate: Some(next.clone()), ..record };
+        return backing(situation, record, &next, why);
     }
     match candidate.reached {
         None => {
@@ -124,28 +130,31 @@ fn leave(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: 
             backing(situation, record, &next, why).look_at(reached)
         }
         Some(reached) if situation.now < reached => backing(situation, record, candidate, why).look_at(reached),
-        Some(_) if weight == 0 => gone(situation, record, why),
+        Some(_) if weight == 0 => gone(situation, record, candidate, why),
         Some(reached) => shrink(situation, record, candidate, why, reached + situation.settings.drain),
     }
 }
 
 fn backing(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: &Retreat) -> Plan {
-    let (stable, pods) = (record.stable.clone(), stable_pods(situation, candidate));
+    let stable = record.stable.clone();
+    let pods = stable_pods(situation, &stable, candidate);
     let split = standing(situation, &record).clone();
     let mut plan = Plan::new(Some(record), State::RollingBack, reason_of(why)).size(situation, &stable, pods);
     plan.split = Some(split);
-    plan
+    // Nobody wants pods: then the candidate, too, loses its own, and with them its weight.
+    if situation.settings.replicas == 0 { plan.size(situation, &candidate.revision, 0) } else { plan }
 }
 
 /// Stable cannot take everything yet: the candidate gives room for as many pods as its lower weight no longer needs.
 fn shrink(situation: &Situation<'_>, record: Record, candidate: &Candidate, why: &Retreat, due: jiff::Timestamp) -> Plan {
     let weight = record.decision.split.candidate_weight();
+    let replaced = situation.settings.replicas.saturating_sub(situation.ready(&record.stable));
     let plan = backing(situation, record, candidate, why);
     if situation.now < due {
         return plan.look_at(due);
     }
     let running = situation.replicas(&candidate.revision);
-    let needed = pods_for_weight(situation.settings.replicas, weight, situation.settings.headroom_percent);
+    let needed = pods_for_weight(situation.settings.replicas, weight, situation.settings.headroom_percent).max(replaced);
     if widened(situation, weight) || running <= needed {
         return plan;
     }
@@ -153,11 +162,15 @@ fn shrink(situation: &Situation<'_>, record: Record, candidate: &Candidate, why:
 }
 
 /// No weight is left: the candidate is one of the revisions that leave.
-fn gone(situation: &Situation<'_>, mut record: Record, why: &Retreat) -> Plan {
+fn gone(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, why: &Retreat) -> Plan {
     record.candidate = None;
     record.zero_since = Some(situation.stamp());
     record.since = situation.stamp();
-    let plan = steady::stay(situation, record);
+    let mut plan = steady::stay(situation, record);
+    // The pass that decided it may have ended before its mark was written.
+    if why.cause != Cause::Superseded && situation.view(&candidate.revision).failed.is_none() {
+        plan.marks.push((candidate.revision.clone(), Mark::Failed(why.reason.clone())));
+    }
     match why.cause {
         Cause::Superseded | Cause::Advance => Plan { state: State::Progressing, reason: reason_of(why), ..plan },
         Cause::NotReady | Cause::Abort => plan,

@@ -2,7 +2,7 @@
 
 use crate::domain::record::Record;
 use crate::domain::revision::RevisionName;
-use crate::domain::rollout::{Plan, Reason, Situation, State, Wanted, standing};
+use crate::domain::rollout::{Acceptance, Plan, Reason, Situation, State, Wanted, cleanup, standing};
 
 /// Nothing is remembered and nothing runs: everything is created at once, and there is nobody to take traffic from.
 pub(super) fn first_release(situation: &Situation<'_>) -> Plan {
@@ -24,7 +24,8 @@ pub(super) fn stay(situation: &Situation<'_>, record: Record) -> Plan {
     let mut plan = Plan::new(None, state, reason);
     plan.split = Some(split);
     plan.look_at = look_at;
-    plan = plan.size(situation, &stable, situation.settings.replicas);
+    let others = cleanup::others(situation, &record).map(|other| situation.replicas(other)).sum();
+    plan = plan.size(situation, &stable, situation.within_surge(&stable, others));
     note_service(situation, record, plan)
 }
 
@@ -33,7 +34,9 @@ pub(super) fn stay(situation: &Situation<'_>, record: Record) -> Plan {
 fn note_service(situation: &Situation<'_>, mut record: Record, mut plan: Plan) -> Plan {
     let stable = record.stable.clone();
     let view = situation.view(&stable);
-    let complete = view.workload.is_some() && view.pods.ready >= situation.settings.replicas;
+    let complete = view.workload.is_some()
+        && view.pods.ready >= situation.settings.replicas.max(1)
+        && situation.live.acceptance == Acceptance::Accepted;
     if complete && record.history.first().is_none_or(|newest| newest.revision != stable) {
         record.note_served(&stable, &view.version, situation.stamp());
         record.since = situation.stamp();
@@ -48,6 +51,12 @@ fn assess(situation: &Situation<'_>, record: &Record) -> (State, Reason, Option<
     let view = situation.view(&record.stable);
     let wanted = situation.settings.replicas;
     let ready = view.pods.ready;
+    if ready >= wanted
+        && view.workload.is_some()
+        && let Some((state, reason)) = route_missing(situation, record)
+    {
+        return (state, reason, None);
+    }
     if ready >= wanted && view.workload.is_some() {
         return (serving_state(situation, record), serving_reason(situation, record, &view.version), None);
     }
@@ -59,6 +68,20 @@ fn assess(situation: &Situation<'_>, record: &Record) -> (State, Reason, Option<
         return (state, Reason::new("PodsNotReady", trouble), None);
     }
     (State::Deploying, Reason::new("WaitingForPods", trouble), Some(deadline))
+}
+
+/// Pods are ready, but no request reaches them: the gateway has not taken the route.
+fn route_missing(situation: &Situation<'_>, record: &Record) -> Option<(State, Reason)> {
+    match &situation.live.acceptance {
+        Acceptance::Refused(why) => {
+            Some((State::Degraded, Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"))))
+        }
+        Acceptance::Pending => {
+            let state = if record.history.is_empty() { State::Deploying } else { State::Progressing };
+            Some((state, Reason::new("WaitingForRoute", "the gateway has not taken the route yet")))
+        }
+        Acceptance::Accepted => None,
+    }
 }
 
 fn serving_state(situation: &Situation<'_>, record: &Record) -> State {

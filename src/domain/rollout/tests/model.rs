@@ -11,6 +11,9 @@ use crate::domain::rollout::{Acceptance, Live, Mark, Plan, Situation, State, Wan
 use crate::domain::settings::{Hold, Settings, Step, Surge, TrafficMode};
 use crate::domain::split::Split;
 
+mod invariants;
+mod people;
+
 const READY_AFTER: i64 = 20;
 const ACCEPTED_AFTER: i64 = 2;
 
@@ -63,7 +66,24 @@ pub(super) struct Model {
     seen: BTreeMap<RevisionName, Vec<i32>>,
     last: Option<Plan>,
     dies_after: Option<usize>,
-    writes: usize,
+    pub(super) writes: usize,
+    pub(super) checks: Checks,
+    pub(super) gateway: Acceptance,
+    /// Second at which each revision got the weight that it has, and that weight.
+    weighted: BTreeMap<RevisionName, (i32, i64)>,
+    worked: BTreeSet<RevisionName>,
+    /// Revisions that somebody else scaled: putting that right is no change of ours.
+    by_hand: BTreeSet<RevisionName>,
+    /// Second of the last change of the settings, which may be followed freely.
+    edited: i64,
+    judged: Option<Settings>,
+}
+
+/// Which invariants are checked at each write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    Weights,
+    All,
 }
 
 impl Model {
@@ -90,6 +110,13 @@ impl Model {
             last: None,
             dies_after: None,
             writes: 0,
+            checks: Checks::Weights,
+            gateway: Acceptance::Accepted,
+            weighted: BTreeMap::new(),
+            worked: BTreeSet::new(),
+            by_hand: BTreeSet::new(),
+            edited: 0,
+            judged: None,
         }
     }
 
@@ -116,6 +143,11 @@ impl Model {
 
     pub(super) fn lose_pods(&mut self, revision: &str) {
         self.sets.get_mut(&RevisionName::new(revision)).unwrap().pods.clear();
+        self.kubelet();
+    }
+
+    pub(super) fn lose_one(&mut self, revision: &str) {
+        self.sets.get_mut(&RevisionName::new(revision)).unwrap().pods.pop();
         self.kubelet();
     }
 
@@ -182,9 +214,11 @@ impl Model {
         panic!("not reached: {:?}", self.plan());
     }
 
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         self.second += 1;
         self.kubelet();
+        let ready: Vec<RevisionName> = self.sets.keys().filter(|name| self.ready(name) > 0).cloned().collect();
+        self.worked.extend(ready);
         self.pass();
         self.pass();
     }
@@ -218,7 +252,7 @@ impl Model {
 
     fn revisions(&self) -> Revisions {
         let view = |(name, set): (&RevisionName, &Set)| {
-            let workload = set.workload.map(|replicas| Workload { replicas, terminating: false, refused: None });
+            let workload = set.workload.map(|replicas| Workload { replicas, ..Workload::default() });
             let total = i32::try_from(set.pods.len()).unwrap();
             let short = set.workload.is_some_and(|wanted| wanted > total);
             let pods = crate::domain::revision::Pods {
@@ -241,15 +275,23 @@ impl Model {
     }
 
     fn live(&self) -> Live {
-        let accepted = self.second >= self.written_at + ACCEPTED_AFTER || self.settings.traffic == TrafficMode::ReplicaRatio;
+        let by_pods = self.settings.traffic == TrafficMode::ReplicaRatio;
+        let taken = self.live.is_some() && self.second >= self.written_at + ACCEPTED_AFTER;
         Live {
             decision: self.live.as_ref().map(|(decision, _)| decision.clone()),
             intact: self.live.as_ref().is_some_and(|(decision, split)| decision.split == *split),
-            acceptance: if accepted { Acceptance::Accepted } else { Acceptance::Pending },
+            acceptance: match &self.gateway {
+                _ if by_pods => Acceptance::Accepted,
+                Acceptance::Accepted if !taken => Acceptance::Pending,
+                answer => answer.clone(),
+            },
         }
     }
 
     pub(super) fn pass(&mut self) {
+        if self.judged.as_ref() != Some(&self.settings) {
+            (self.edited, self.judged) = (self.second, Some(self.settings.clone()));
+        }
         let revisions = self.revisions();
         let live = self.live();
         let plan = decide(&Situation {
@@ -277,47 +319,53 @@ impl Model {
     }
 
     fn carry_out(&mut self, plan: Plan) {
+        // `None` once the operator is dead.
+        let _ = self.write_all(plan);
+    }
+
+    fn write_all(&mut self, plan: Plan) -> Option<()> {
         for (name, pods) in &plan.workloads {
             if self.sets[name].workload.is_none() {
-                if !self.alive() {
-                    return;
-                }
-                self.sets.get_mut(name).unwrap().workload = Some(*pods);
+                self.alive().then_some(())?;
+                self.resize(name, Some(*pods), &plan);
             }
         }
         if let Some(decision) = &plan.split
             && self.live.as_ref() != Some(&(decision.clone(), decision.split.clone()))
         {
-            if !self.alive() {
-                return;
-            }
+            self.alive().then_some(())?;
             self.write_split(decision);
         }
         for (name, pods) in &plan.scale {
-            if !self.alive() {
-                return;
-            }
+            self.alive().then_some(())?;
             self.scale_writes += 1;
-            self.sets.get_mut(name).unwrap().workload = Some(*pods);
-            self.kubelet();
+            self.resize(name, Some(*pods), &plan);
         }
         for name in &plan.remove {
-            if !self.alive() {
-                return;
-            }
+            self.alive().then_some(())?;
             assert_eq!(self.live.as_ref().map_or(0, |(_, split)| split.weight_of(name)), 0, "{name} is removed with weight");
-            self.sets.get_mut(name).unwrap().workload = None;
-            self.kubelet();
+            self.resize(name, None, &plan);
         }
-        self.write_marks(&plan);
-        if plan.record.is_some() && plan.record != self.record && self.alive() {
+        self.write_marks(&plan)?;
+        if plan.record.is_some() && plan.record != self.record {
+            self.alive().then_some(())?;
             self.record_writes += 1;
             self.record = plan.record;
         }
+        Some(())
     }
 
-    fn write_marks(&mut self, plan: &Plan) {
+    fn resize(&mut self, name: &RevisionName, pods: Option<i32>, plan: &Plan) {
+        if self.checks == Checks::All && !self.by_hand.remove(name) {
+            self.check_resize(name, pods.unwrap_or(0), plan);
+        }
+        self.sets.get_mut(name).unwrap().workload = pods;
+        self.kubelet();
+    }
+
+    fn write_marks(&mut self, plan: &Plan) -> Option<()> {
         for (name, mark) in &plan.marks {
+            self.alive().then_some(())?;
             let set = self.sets.get_mut(name).unwrap();
             match mark {
                 Mark::Served => set.served = true,
@@ -325,6 +373,7 @@ impl Model {
                 Mark::Retried => set.failed = None,
             }
         }
+        Some(())
     }
 
     fn write_split(&mut self, decision: &Decision) {
@@ -332,7 +381,15 @@ impl Model {
         for (name, weight) in decision.split.entries() {
             let was = before.as_ref().map_or(weight, |split| split.weight_of(name));
             let others_ready: i32 = self.sets.keys().filter(|other| *other != name).map(|other| self.ready(other)).sum();
-            assert!(weight <= was || self.ready(name) > 0 || others_ready == 0, "I02: {name} from {was} to {weight} without pods");
+            // A widened Service gives traffic to ready pods only, whatever its weights say.
+            let widened = self.settings.traffic == TrafficMode::ReplicaRatio && weight < 100;
+            let ours = self.live.as_ref().is_none_or(|(decision, split)| decision.split == *split);
+            assert!(
+                !ours || widened || weight <= was || self.ready(name) > 0 || others_ready == 0,
+                "I02: {name} from {was} to {weight} without pods: {:?} {}",
+                decision.cause,
+                decision.reason
+            );
         }
         if let Some(share) = &decision.split.candidate {
             let seen = self.seen.entry(share.revision.clone()).or_default();
@@ -343,5 +400,6 @@ impl Model {
         self.split_writes += 1;
         self.written_at = self.second;
         self.live = Some((decision.clone(), decision.split.clone()));
+        self.note_weights();
     }
 }
