@@ -109,7 +109,7 @@ fn module_of(source: &Path, path: &Path) -> String {
 
 /// Modules that exist for tests only: declared under `#[cfg(test)]`, in a file of that name.
 fn is_test_module(module: &str) -> bool {
-    module.split("::").any(|part| part == "tests")
+    module.split("::").any(|part| part == "tests" || part.ends_with("_tests"))
 }
 
 fn read(source: &Path) -> Vec<File> {

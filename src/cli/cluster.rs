@@ -114,8 +114,12 @@ async fn serve(arguments: &Arguments, play: Play, head_start: Duration, output: 
         move || play,
         move |_, service| {
             if with_operator {
+                let operator = Embedded::start(&service, start);
                 // It lives as long as the thread of the world does.
-                drop(Embedded::start(&service, start));
+                tokio::spawn(async move {
+                    let why = operator.ended().await;
+                    Output::standard().say(&format!("error: {why}"));
+                });
             }
         },
     );

@@ -86,17 +86,22 @@ impl Embedded {
         self.activity.is_idle() && self.activity.next_due().is_none()
     }
 
-    /// What went wrong with the operator itself, if anything did.
+    /// Ends it; what went wrong with the operator itself, if anything did.
     pub async fn stop(self) -> Option<String> {
         let panics: u64 = ["Model", "ModelDeployment"].iter().map(|kind| self.metrics.passes(kind, "panic")).sum();
-        if !self.task.is_finished() {
-            self.task.abort();
-            return (panics > 0).then(|| format!("the operator panicked {panics} times; please report this"));
+        if self.task.is_finished() {
+            return Some(self.ended().await);
         }
+        self.task.abort();
+        (panics > 0).then(|| format!("the operator panicked {panics} times; please report this"))
+    }
+
+    /// Waits until it ends, which it never should; why it did.
+    pub async fn ended(self) -> String {
         match self.task.await {
-            Ok(Ok(())) => Some("the operator stopped by itself; please report this".to_owned()),
-            Ok(Err(error)) => Some(format!("the operator ended: {}; please report this", chain(&error))),
-            Err(error) => Some(format!("the operator ended: {error}; please report this")),
+            Ok(Ok(())) => "the operator stopped by itself; please report this".to_owned(),
+            Ok(Err(error)) => format!("the operator ended: {}; please report this", chain(&error)),
+            Err(error) => format!("the operator ended: {error}; please report this"),
         }
     }
 }

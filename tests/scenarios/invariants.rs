@@ -117,9 +117,9 @@ impl Watchdog {
     }
 
     /// Checks what only the end of a scenario shows.
-    pub fn end(&mut self, cluster: &Cluster, now: Timestamp) {
-        let orphans = ownership::orphans(self, cluster, now).into_iter().map(|words| format!("I14 at the end: {words}"));
-        let late = reaction::late(self, now).into_iter().map(|words| format!("I31 at the end: {words}"));
+    pub fn end(&mut self, cluster: &Cluster) {
+        let orphans = ownership::orphans(self, cluster).into_iter().map(|words| format!("I14 at the end: {words}"));
+        let late = reaction::late(self, cluster.now()).into_iter().map(|words| format!("I31 at the end: {words}"));
         let found: Vec<String> = orphans.chain(late).collect();
         self.violations.extend(found);
     }

@@ -38,16 +38,10 @@ fn seen(ground: Ground, plant: impl AsyncFnOnce(&Stage)) -> BTreeSet<String> {
         prepare(&stage, ground).await;
         stage.check("before anything is planted");
         stage.stop_operator(&operator);
-        pass(&stage, 60).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
         plant(&stage).await;
         stage.violations().iter().map(|violation| violation[..3].to_owned()).collect()
     })
-}
-
-/// Lets time pass; the cluster's own clock follows with the request.
-async fn pass(stage: &Stage, seconds: u64) {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    stage.arena("play").get("service", "chat").await.unwrap();
 }
 
 async fn prepare(stage: &Stage, ground: Ground) {
@@ -105,7 +99,7 @@ impl Hand<'_> {
 
 /// A plant that is one write or a few, at one moment.
 fn planted(ground: Ground, plant: impl FnOnce(&mut Hand<'_>)) -> BTreeSet<String> {
-    seen(ground, async |stage| stage.server.with(|state| plant(&mut Hand(&mut state.world.cluster))))
+    seen(ground, async |stage| stage.cluster(|cluster| plant(&mut Hand(cluster))))
 }
 
 fn only(number: &str) -> BTreeSet<String> {

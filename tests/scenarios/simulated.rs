@@ -11,7 +11,7 @@ use modelward::runtime::telemetry::metrics::Metrics;
 use modelward::sim::actors::gateway::{GatewayBehaviour, Rejection};
 use modelward::sim::actors::labels::Selector;
 use modelward::sim::actors::pods::profile::{Failure, PodProfile, Startup};
-use modelward::sim::cluster::{Identity, WriteOptions};
+use modelward::sim::cluster::{Cluster, Identity, WriteOptions};
 use modelward::sim::gateway_api;
 use modelward::sim::routes::access::{Observer, RequestRecord};
 use modelward::sim::service::{SimServer, SimService};
@@ -168,6 +168,14 @@ impl Stage {
         });
     }
 
+    /// Access to the cluster as it is now: what is due has happened.
+    pub fn cluster<R>(&self, access: impl FnOnce(&mut Cluster) -> R) -> R {
+        self.server.with(|state| {
+            state.world.advance(self.clock.now());
+            access(&mut state.world.cluster)
+        })
+    }
+
     /// Ends an operator process where it stands, as a crash does.
     pub fn stop_operator(&self, operator: &JoinHandle<()>) {
         operator.abort();
@@ -176,7 +184,7 @@ impl Stage {
 
     /// Violations so far, with those that only the end of a scenario shows; a panic in the operator is one.
     pub fn violations(&self) -> Vec<String> {
-        self.server.with(|state| self.watchdog.lock().unwrap().end(&state.world.cluster, self.clock.now()));
+        self.cluster(|cluster| self.watchdog.lock().unwrap().end(cluster));
         let mut violations = self.watchdog.lock().unwrap().violations.clone();
         let panics = ["Model", "ModelDeployment"].iter().map(|kind| self.metrics.passes(kind, "panic")).sum::<u64>();
         if panics > 0 {

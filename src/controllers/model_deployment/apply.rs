@@ -143,9 +143,9 @@ impl Hands<'_> {
         self.writer.scale(&Object::of(&live.object)?, &resource_version, replicas).await
     }
 
+    /// The workload goes last: while it is there, a removal that was interrupted is known to be unfinished.
     async fn remove(&self, name: &RevisionName) -> Result<(), WriteError> {
         let Some(seen) = self.seen(name) else { return Ok(()) };
-        // The workload last: as long as it is there, a pass that was interrupted is taken up again.
         for child in [&seen.service, &seen.budget, &seen.workload] {
             self.delete(child.as_ref()).await?;
         }

@@ -48,7 +48,13 @@ pub(super) fn plan(situation: &Situation<'_>, record: Record, why: Retreat) -> P
     if candidate.retreat.is_none() || !decided {
         return decide_way_back(situation, record, &candidate, why, weight);
     }
-    leave(situation, record, &candidate, &why)
+    // The way back may have been interrupted between the split and the mark.
+    let unmarked = why.cause != Cause::Superseded && situation.view(&candidate.revision).failed.is_none();
+    let mut plan = leave(situation, record, &candidate, &why);
+    if unmarked {
+        plan.marks.push((candidate.revision, Mark::Failed(why.reason)));
+    }
+    plan
 }
 
 /// What the candidate keeps for now, percent: never more than it has.

@@ -90,16 +90,14 @@ impl Located {
         let mut place = &self.place;
         let mut node = self;
         for step in steps(field) {
-            match (step, &node.node) {
-                (Step::Key(key), Node::Map(_)) => match node.entry(key) {
-                    Some(entry) => (place, node) = (&entry.place, &entry.value),
-                    None => return place,
-                },
-                (Step::Index(index), Node::List(items)) => match items.get(index) {
-                    Some(item) => (place, node) = (&item.place, item),
-                    None => return place,
-                },
-                _ => return place,
+            let found = match &node.node {
+                Node::Map(_) => node.entry(step).map(|entry| (&entry.place, &entry.value)),
+                Node::List(items) => item(items, step).map(|item| (&item.place, item)),
+                _ => None,
+            };
+            match found {
+                Some(found) => (place, node) = found,
+                None => return place,
             }
         }
         place
@@ -118,17 +116,36 @@ impl Located {
     }
 }
 
-enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
+/// Splits `a.b[2].c[key]`; what stands in brackets may contain dots.
+fn steps(field: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    let mut rest = field;
+    while !rest.is_empty() {
+        let (step, tail) = match rest.strip_prefix('[') {
+            Some(inner) => inner.split_once(']').unwrap_or((inner, "")),
+            None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
+        };
+        steps.extend(Some(step.trim_matches('"')).filter(|step| !step.is_empty()));
+        rest = tail.strip_prefix('.').unwrap_or(tail);
+    }
+    steps
 }
 
-/// Splits `a.b[2].c[key]`; a bracket that holds no number is a key.
-fn steps(field: &str) -> impl Iterator<Item = Step<'_>> {
-    field.split(['.', '[']).map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty()).map(|part| match part.parse() {
-        Ok(index) => Step::Index(index),
-        Err(_) => Step::Key(part.trim_matches('"')),
-    })
+/// An item by its place in the list, or by its keys as in `name="web"` and `port=80,protocol="TCP"`.
+fn item<'a>(items: &'a [Located], step: &str) -> Option<&'a Located> {
+    if let Ok(index) = step.parse::<usize>() {
+        return items.get(index);
+    }
+    let keys: Vec<(&str, &str)> = step.split(',').map(|pair| pair.split_once('=')).collect::<Option<_>>()?;
+    let written = |item: &Located, (key, value): &(&str, &str)| match item.get(key).map(|field| &field.node) {
+        Some(Node::Text(text)) => Some(text == value.trim_matches('"')),
+        Some(Node::Number(number)) => Some(number.to_string() == *value),
+        // A key with its default value need not be written.
+        _ => None,
+    };
+    let equal = |item: &Located| keys.iter().filter(|pair| written(item, pair) == Some(true)).count();
+    let may_be = items.iter().filter(|item| keys.iter().all(|pair| written(item, pair) != Some(false)));
+    may_be.rev().max_by_key(|item| equal(item)).filter(|item| equal(item) > 0)
 }
 
 /// Reads all documents of a file.
@@ -278,6 +295,15 @@ mod tests {
         assert_eq!(at(documents[0].place_of("spec.steps[7].weight")), "a.yaml:4:3");
         assert_eq!(at(documents[0].place_of("spec.replicas")), "a.yaml:3:1");
         assert_eq!(at(documents[0].place_of("<nil>")), "a.yaml:2:1");
+    }
+
+    #[test]
+    fn items_are_found_by_their_keys() {
+        let text = "ports:\n- {port: 80}\n- {port: 81, name: a.b}\nannotations:\n  x.dev/y: 1\n";
+        let document = parse("a.yaml", text).unwrap().remove(0);
+        assert_eq!(at(document.place_of(".ports[port=81,protocol=\"TCP\"].name")), "a.yaml:3:14");
+        assert_eq!(at(document.place_of("ports[name=\"a.b\"].port")), "a.yaml:3:4");
+        assert_eq!(at(document.place_of("annotations[x.dev/y]")), "a.yaml:5:3");
     }
 
     #[test]

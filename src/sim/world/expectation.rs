@@ -53,10 +53,9 @@ impl Condition {
         if source.chars().count() > LENGTH_MAX {
             return Err(format!("an expression of more than {LENGTH_MAX} characters is refused"));
         }
-        let program = Program::compile(source).map_err(|errors| {
-            let texts: Vec<String> =
-                errors.errors.iter().map(|error| format!("{} (at character {})", error.msg, error.pos.1 + 1)).collect();
-            format!("is no CEL expression: {}", texts.join("; "))
+        let program = Program::compile(source).map_err(|errors| match errors.errors.first() {
+            Some(first) => format!("is no CEL expression: {} (at character {})", plain(&first.msg), first.pos.1 + 1),
+            None => "is no CEL expression".to_owned(),
         })?;
         let mut defined = BTreeSet::from(["self"]);
         bound(&program.expression().expr, &mut defined);
@@ -96,6 +95,11 @@ impl Condition {
         let all: Vec<String> = self.looks_at.iter().map(shown).collect();
         if all.is_empty() { "it is false".to_owned() } else { all.join(", ") }
     }
+}
+
+/// The parser's message; of one that wraps another, the inner one.
+fn plain(message: &str) -> &str {
+    message.split("msg: \"").nth(1).and_then(|inner| inner.split('"').next()).unwrap_or(message)
 }
 
 /// The variables that macros such as `exists` bind.
@@ -278,5 +282,7 @@ mod tests {
         for source in ["self.status ==", "", "status.phase == 'Active'", "self.version == v1", "self.a == 'b", "((((", "self..a", "'\\"] {
             assert!(Condition::compile(source).is_err(), "{source}");
         }
+        let deep = format!("{}true{}", "(".repeat(1000), ")".repeat(1000));
+        assert!(Condition::compile(&deep).is_err_and(|why| why.contains("Recursion limit") && !why.contains("ParseError")));
     }
 }

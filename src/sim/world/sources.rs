@@ -41,6 +41,10 @@ pub fn read(paths: &[PathBuf]) -> Result<Sources, Problems> {
             Err(problem) => problems.push(problem),
         }
     }
+    if documents.iter().all(|(_, read)| read.is_empty()) && problems.is_empty() {
+        let named = paths.first().map_or_else(|| ".".to_owned(), |path| path.display().to_string());
+        problems.push(Place::start_of(&named).problem("no document: there is nothing to play"));
+    }
     let world = find_world(&documents, &mut problems);
     let applied_later = world.as_ref().map(|(file, world)| later(file, world, &mut problems)).unwrap_or_default();
     let events: BTreeSet<PathBuf> = applied_later.values().map(|(path, _)| path.clone()).collect();
@@ -241,6 +245,8 @@ mod tests {
     fn a_path_that_does_not_exist_is_reported() {
         let problems = read(&[PathBuf::from("/nowhere/at/all.yaml")]).unwrap_err();
         assert!(problems[0].to_string().contains("cannot be read"), "{problems:?}");
+        let blank = Folder::new("blank", &[("a.yaml", "# nothing yet\n")]);
+        assert!(blank.read().unwrap_err()[0].contains("there is nothing to play"));
         let folder = Folder::new("empty", &[]);
         assert!(folder.read().unwrap_err()[0].contains("has no .yaml"));
     }

@@ -1,6 +1,5 @@
 //! I14-I16, I21, I34, I35: whose objects are whose, and what of them may be written.
 
-use jiff::Timestamp;
 use modelward::sim::cluster::{Change, Cluster, Commit};
 use serde_json::Value;
 
@@ -131,7 +130,7 @@ pub fn remember(watchdog: &mut Watchdog, commit: &Commit) {
 }
 
 /// I14 no child without a living owner after the bound of the garbage collector.
-pub fn orphans(watchdog: &Watchdog, cluster: &Cluster, now: Timestamp) -> Vec<String> {
+pub fn orphans(watchdog: &Watchdog, cluster: &Cluster) -> Vec<String> {
     let children = CHILDREN.iter().flat_map(|kind| cluster.list(kind, None).into_iter().map(move |child| (kind, child)));
     let ours = children.filter(|(_, child)| view::label(child, "app.kubernetes.io/managed-by") == Some("modelward"));
     ours.filter_map(|(kind, child)| {
@@ -143,7 +142,7 @@ pub fn orphans(watchdog: &Watchdog, cluster: &Cluster, now: Timestamp) -> Vec<St
         if parent.is_some_and(|parent| parent["metadata"]["uid"] == uid) {
             return None;
         }
-        let gone = watchdog.deleted.get(uid).map_or(i64::MAX, |at| now.duration_since(*at).as_secs());
+        let gone = watchdog.deleted.get(uid).map_or(i64::MAX, |at| cluster.now().duration_since(*at).as_secs());
         (gone > COLLECTION_SECONDS_MAX).then(|| format!("{place} outlives its owner by {gone} s"))
     })
     .collect()

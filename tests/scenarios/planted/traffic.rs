@@ -1,8 +1,10 @@
 //! I01-I07 and R40.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{DEPLOYMENTS, Ground, Hand, ROUTES, WORKLOADS, only, pass, planted, seen};
+use super::{DEPLOYMENTS, Ground, Hand, ROUTES, WORKLOADS, only, planted, seen};
 use crate::simulated::Stage;
 
 /// Gives the revisions of these versions these weights; a version that there is none of is taken for a name.
@@ -43,7 +45,7 @@ fn i02_weight_that_stays_with_a_revision_that_lost_its_pods_is_seen() {
         let workload = arena.list("deployment", "modelward.dev/version=1.1.0").await;
         // Somebody takes its pods; nobody is there to take the weight back.
         arena.merge("deployment", workload[0]["metadata"]["name"].as_str().unwrap(), json!({"spec": {"replicas": 0}})).await;
-        pass(stage, 60).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
         arena.merge("service", "chat", json!({"metadata": {"annotations": {"touched": "yes"}}})).await;
     });
     assert_eq!(broken, only("I02"));
@@ -58,8 +60,8 @@ fn i03_weight_beyond_what_ready_pods_cover_is_seen() {
 fn i04_capacity_that_falls_below_what_is_wanted_is_seen() {
     let broken = seen(Ground::Half, async |stage: &Stage| {
         stage.arena("play").merge("modeldeployment", "chat", json!({"spec": {"replicas": 8}})).await;
-        pass(stage, 60).await;
-        stage.server.with(|state| scale(&mut Hand(&mut state.world.cluster), "1.1.0", 1));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stage.cluster(|cluster| scale(&mut Hand(cluster), "1.1.0", 1));
     });
     assert_eq!(broken, only("I04"));
 }
@@ -108,13 +110,13 @@ fn r40_weight_that_goes_back_to_what_was_given_up_is_seen() {
 fn r40_a_retry_by_the_user_is_none() {
     let broken = seen(Ground::Quarter, async |stage: &Stage| {
         stage.arena("play").command("chat", "abort:1").await;
-        stage.server.with(|state| {
-            let hand = &mut Hand(&mut state.world.cluster);
+        stage.cluster(|cluster| {
+            let hand = &mut Hand(cluster);
             assert_eq!(hand.get(DEPLOYMENTS, "chat")["status"]["phase"], "Holding");
             weigh(hand, &[("1.0.0", 100)]);
         });
         stage.arena("play").command("chat", "retry:2").await;
-        stage.server.with(|state| weigh(&mut Hand(&mut state.world.cluster), &[("1.0.0", 75), ("1.1.0", 25)]));
+        stage.cluster(|cluster| weigh(&mut Hand(cluster), &[("1.0.0", 75), ("1.1.0", 25)]));
     });
     assert_eq!(broken, std::collections::BTreeSet::new());
 }

@@ -1,7 +1,8 @@
 //! What a run ended in, without what may differ between two runs.
 //!
-//! Left out: uids, resourceVersions, generations, managed fields, addresses, and every time. Numbers of decisions stay, and
-//! so does everything else: content of specs, labels, annotations, weights, status.
+//! Left out: uids, resourceVersions, generations, managed fields, addresses, every time, and the words that acknowledge a
+//! command: a process that finds it done does not know what the one before it said. Numbers of decisions stay, and so does
+//! everything else: content of specs, labels, annotations, weights, status. Events are no part of it.
 
 use std::collections::BTreeMap;
 
@@ -86,11 +87,23 @@ fn normal(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(key, _)| !ACCIDENTAL.contains(&key.as_str()));
-            kept.map(|(key, value)| (key.clone(), if key == "conditions" { conditions(value) } else { normal(value) })).collect()
+            kept.map(|(key, value)| (key.clone(), field(key, value))).collect()
         }
         Value::Array(items) => items.iter().map(normal).collect(),
         Value::String(text) => text_of(text),
         other => other.clone(),
+    }
+}
+
+fn field(key: &str, value: &Value) -> Value {
+    match key {
+        "conditions" => conditions(value),
+        "lastCommand" => {
+            let mut command = normal(value);
+            command["message"] = Value::Null;
+            command
+        }
+        _ => normal(value),
     }
 }
 

@@ -57,7 +57,7 @@ pub fn run(play: &Play, kill: Option<Kill>) -> Outcome {
             () = user.plays(play) => {}
         }
         assert!(guillotine.is_done(), "{}: there was no such request", play.name);
-        let end = stage.server.with(|state| EndState::of(&state.world.cluster, "play"));
+        let end = stage.cluster(|cluster| EndState::of(cluster, "play"));
         Outcome { end, violations: stage.violations(), requests: guillotine.requests() }
     })
 }
@@ -119,15 +119,13 @@ impl User<'_> {
 
     fn write(&self, resource: &str, name: &str, patch: Patch) {
         let options = WriteOptions::manager("kubectl");
-        self.0.server.with(|state| {
-            state.world.cluster.patch(&Identity::user("admin"), resource, "play", name, None, patch, &options).unwrap();
-        });
+        self.0.cluster(|cluster| cluster.patch(&Identity::user("admin"), resource, "play", name, None, patch, &options)).unwrap();
     }
 
     async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) {
         let mut last = Value::Null;
         for _ in 0..LOOKS_MAX {
-            let object = self.0.server.with(|state| state.world.cluster.get("modeldeployments.modelward.dev", "play", "chat"));
+            let object = self.0.cluster(|cluster| cluster.get("modeldeployments.modelward.dev", "play", "chat"));
             last = object.map_or(Value::Null, |object| (*object).clone());
             let current = at(&last, "/status/observedGeneration") == at(&last, "/metadata/generation");
             if current && reached(&last) {

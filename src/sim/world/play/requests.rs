@@ -65,24 +65,28 @@ fn no_such_kind(version: &str, kind: &str) -> String {
 fn refused(error: &ApiError, document: &Located, object: &str) -> Problems {
     let causes = error.details.as_ref().and_then(|details| details.get("causes")?.as_array()).map_or(&[][..], Vec::as_slice);
     let text = |cause: &Value, field: &str| cause.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut problems: Problems = causes
-        .iter()
-        .map(|cause| {
-            let field = text(cause, "field");
-            let named = if field.is_empty() { String::new() } else { format!("{field}: ") };
-            document.place_of(&field).problem(format!("{object} is refused: {named}{}", text(cause, "message")))
-        })
-        .collect();
-    if problems.is_empty() {
-        let place = unknown_field(&error.message).map_or(&document.place, |field| document.place_of(field));
-        problems.push(place.problem(format!("{object} is refused: {}", error.message)));
+    let mut named: Vec<(String, String)> = causes.iter().map(|cause| (text(cause, "field"), text(cause, "message"))).collect();
+    // What says no more than that there are other causes.
+    if named.len() > 1 {
+        named.retain(|(field, _)| field != "<nil>");
     }
-    problems
+    named.extend(unknown_fields(&error.message).into_iter().map(|field| (field, "unknown field".to_owned())));
+    if named.is_empty() {
+        return vec![document.place.problem(format!("{object} is refused: {}", error.message))];
+    }
+    let problem = |(field, message): (String, String)| {
+        let said = if field.is_empty() || field == "<nil>" { message } else { format!("{field}: {message}") };
+        document.place_of(&field).problem(format!("{object} is refused: {said}"))
+    };
+    named.into_iter().map(problem).collect()
 }
 
-/// The first path in `unknown field "spec.a"`.
-fn unknown_field(message: &str) -> Option<&str> {
-    message.split("unknown field \"").nth(1)?.split('"').next()
+/// The paths in `unknown field "spec.a"` (strict decoding) and `.spec.a: field not declared in schema` (server-side apply).
+fn unknown_fields(message: &str) -> Vec<String> {
+    let decoded = message.split("unknown field \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let parts: Vec<&str> = message.split(": field not declared in schema").collect();
+    let applied = parts[..parts.len() - 1].iter().filter_map(|before| before.rsplit(char::is_whitespace).next());
+    decoded.chain(applied).map(|path| path.trim_start_matches('.').to_owned()).collect()
 }
 
 /// Changes an object by a merge patch.

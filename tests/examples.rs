@@ -1,0 +1,231 @@
+//! The examples play to their end with the shipped binary, as the README says; and what the command line promises.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn modelward(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
+    command.args(arguments).current_dir(ROOT).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.output().expect("the binary runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+fn examples() -> Vec<PathBuf> {
+    let folder = fs::read_dir(Path::new(ROOT).join("examples")).expect("examples");
+    let mut examples: Vec<PathBuf> = folder.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()).collect();
+    examples.sort();
+    assert!(examples.len() >= 3, "{examples:?}");
+    examples
+}
+
+/// A folder that is removed at the end of a test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let path = std::env::temp_dir().join(format!("modelward-examples-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        for (file, text) in files {
+            fs::write(path.join(file), text).expect("a file");
+        }
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn example_file(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join("examples").join(path)).expect("a file of the examples")
+}
+
+#[test]
+fn every_example_plays_to_its_end_and_all_its_expectations_are_met() {
+    for example in examples() {
+        let output = modelward(&["simulate", example.to_str().expect("UTF-8")]);
+        let text = stdout(&output);
+        assert!(output.status.success(), "{}: {text}{}", example.display(), stderr(&output));
+        let verdict = text.lines().find(|line| line.starts_with("EXPECTATIONS")).expect("an example expects something");
+        let counts: Vec<&str> = verdict.split_whitespace().collect();
+        assert!(counts[1] == counts[3] && counts[3] != "0", "{verdict}");
+        assert!(text.contains("nothing will change any more"), "{}: {text}", example.display());
+    }
+}
+
+#[test]
+fn the_canary_is_told_so_that_a_newcomer_understands_it() {
+    let text = stdout(&modelward(&["simulate", "examples/canary"]));
+    for told in [
+        "modeldeployment/chat                created by you",
+        "changed by you: spec.version 2.0.3 -> 2.1.0",
+        "Weight 0 -> 10",
+        "holding at 10 % until",
+        "Weight 10 -> 50",
+        "4/4 ready",
+        "version 2.1.0 has all of the traffic",
+    ] {
+        assert!(text.contains(told), "{told:?} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn the_canary_that_never_gets_ready_ends_on_the_old_version_with_the_reason() {
+    let text = stdout(&modelward(&["simulate", "examples/canary-never-ready"]));
+    assert!(text.contains("0 of 1 pods were ready within 15m"), "{text}");
+    let row = text.lines().find(|line| line.starts_with("chat ") && line.contains("RolledBack")).expect("the deployment at the end");
+    assert!(row.contains("2.0.3") && !row.contains("2.1.0"), "{row}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_in_two_processes() {
+    let mut different = BTreeSet::new();
+    for seed in 1..=10 {
+        let seed = seed.to_string();
+        let play = || modelward(&["simulate", "examples/canary", "-o", "json", "--seed", &seed]).stdout;
+        let first = play();
+        assert_eq!(first, play(), "seed {seed}");
+        different.insert(first);
+    }
+    assert!(different.len() > 5, "seeds must make a difference, {} of 10 did", different.len());
+}
+
+#[test]
+fn json_lines_have_the_fields_that_are_documented() {
+    let documented = fs::read_to_string(Path::new(ROOT).join("docs/simulate.md")).expect("the page");
+    let text = stdout(&modelward(&["simulate", "examples/canary-gateway", "-o", "json"]));
+    let mut types = BTreeSet::new();
+    for line in text.lines() {
+        let value: Value = serde_json::from_str(line).expect("one object per line");
+        types.insert(value["type"].as_str().expect("a type").to_owned());
+        for field in value.as_object().expect("an object").keys() {
+            assert!(documented.contains(&format!("`{field}`")), "{field} is not documented");
+        }
+    }
+    let expected = ["change", "end", "event", "expectation", "request", "start", "state"];
+    assert_eq!(types.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert!(expected.iter().all(|kind| documented.contains(&format!("`{kind}`"))));
+}
+
+#[test]
+fn objects_without_a_world_play_in_the_default_one() {
+    let output = modelward(&["simulate", "examples/canary/model.yaml", "examples/canary/v2.0.3.yaml"]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{text}{}", stderr(&output));
+    assert!(text.contains("4/4 ready") && text.contains("version 2.0.3 has all of the traffic"), "{text}");
+}
+
+#[test]
+fn until_ends_earlier_and_says_what_was_not_judged() {
+    let output = modelward(&["simulate", "examples/canary", "--until", "25m"]);
+    let text = stdout(&output);
+    assert!(text.contains("Ended after 25m00s: as asked with --until."), "{text}");
+    assert!(text.contains("NOT MET  at the end"), "{text}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_expectation_that_is_not_met_fails_with_what_was_found() {
+    let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  expect:\n  - {object: modeldeployment/chat, that: \"self.status.stable.version == '9.9.9'\"}\n";
+    let folder = Folder::new(
+        "unmet",
+        &[("w.yaml", world), ("m.yaml", &example_file("canary/model.yaml")), ("d.yaml", &example_file("canary/v2.0.3.yaml"))],
+    );
+    let output = modelward(&["simulate", folder.path()]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text.contains("EXPECTATIONS  0 of 1 met")
+            && text.contains("self.status.stable.version is \"2.0.3\"")
+            && text.contains("w.yaml:5:5"),
+        "{text}"
+    );
+}
+
+#[test]
+fn mistakes_are_named_with_file_line_and_column_and_nothing_is_played() {
+    let deployment =
+        example_file("canary/v2.0.3.yaml").replace("replicas: 4", "replicas: 4\n  replcias: 5").replace("weight: 10", "weight: 101");
+    let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  traffic: []\n  evnets: []\n";
+    let cases = [
+        (vec![("w.yaml", world)], vec!["w.yaml:4:3: traffic: ", "w.yaml:5:3: unknown field \"evnets\", did you mean \"events\"?"]),
+        (vec![("a.yaml", "kind: [\n")], vec!["a.yaml:1:7: "]),
+        (vec![("d.yaml", deployment.as_str())], vec!["d.yaml:9:3: modeldeployment/chat is refused: spec.replcias: unknown field"]),
+    ];
+    for (number, (files, wanted)) in cases.into_iter().enumerate() {
+        let folder = Folder::new(&format!("mistake-{number}"), &files);
+        let output = modelward(&["simulate", folder.path()]);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+        let said = stderr(&output);
+        assert!(wanted.iter().all(|wanted| said.contains(wanted)), "{wanted:?} in {said}");
+        assert!(said.lines().all(|line| line.starts_with("error: ")), "{said}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_failure() {
+    for wrong in [
+        &["simulate"][..],
+        &["simulate", "x", "--until", "1d"],
+        &["nothing"],
+        &["cluster", "--speed", "0"],
+        &["operator", "--namespace", "A"],
+    ] {
+        assert_eq!(modelward(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(modelward(&["simulate", "no/such/folder"]).status.code(), Some(1));
+    assert_eq!(modelward(&["simulate", "--help"]).status.code(), Some(0));
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the cluster listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn a_cluster_answers_once_it_has_said_where_and_stops_in_order() {
+    let folder = Folder::new("cluster", &[]);
+    let kubeconfig = folder.0.join("kubeconfig");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
+    let arguments = ["cluster", "examples/canary", "--speed", "max", "--for", "60s", "--kubeconfig"];
+    command.args(arguments).arg(&kubeconfig).current_dir(ROOT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+    assert_eq!(first, format!("export KUBECONFIG={}\n", kubeconfig.display()));
+    let text = fs::read_to_string(&kubeconfig).expect("the kubeconfig");
+    let address = text.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an address").to_owned();
+    assert!(get(&address, "/readyz").ends_with("ok"));
+    let deployment = get(&address, "/apis/modelward.dev/v1alpha1/namespaces/default/modeldeployments/chat");
+    assert!(deployment.contains("\"kind\":\"ModelDeployment\""), "{deployment}");
+    let stopped = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
+    assert!(stopped.success());
+    let status = child.wait().expect("it ends");
+    assert_eq!((status.code(), kubeconfig.exists()), (Some(0), false));
+}
