@@ -68,7 +68,8 @@ fn number_of(record: &Value) -> i64 {
 /// Decides. `target` is the revision that the spec asks for, or why there is none.
 pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>) -> Plan {
     let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
-    if observed.orphans > 0 && remembered.is_none() {
+    // What belongs to nobody does not go by itself: its name is taken, and the first write says so.
+    if observed.orphans > 0 && observed.unowned.is_empty() && remembered.is_none() {
         let words = format!("{} children of a deleted namesake have to go first", observed.orphans);
         return rollout::decide(
             &situation(observed, valid, &Wanted::Unresolved(Reason::new(reason::WAITING_FOR_CLEANUP, words))).view(None),

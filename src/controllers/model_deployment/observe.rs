@@ -187,11 +187,11 @@ impl Gathered {
 
     fn pods(&mut self, cache: &Cache<Pods>, index: &str) {
         for entry in cache.indexed(index) {
-            if let Ok(pod) = entry.row.as_ref()
-                && !pod.ended
-                && let Some(revision) = self.revisions.get_mut(&RevisionName::new(&*pod.revision))
-            {
-                revision.pods.push(entry);
+            let Some(pod) = entry.row.as_ref().ok().filter(|pod| !pod.ended) else { continue };
+            match self.revisions.get_mut(&RevisionName::new(&*pod.revision)) {
+                Some(revision) => revision.pods.push(entry),
+                // Its Deployment went before it: it would take part in what a new one of the same name serves.
+                None => self.orphans += 1,
             }
         }
     }
