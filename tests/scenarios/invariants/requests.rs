@@ -59,12 +59,15 @@ pub fn unbound(record: &RequestRecord) -> Option<(String, String)> {
     Some((record.info.namespace.clone(), record.info.name.clone()))
 }
 
-/// I23 the commit of an unforced apply that names nothing it was decided on: the object could have been seen.
+/// I23 the commit of an unforced apply that names nothing it was decided on, although the object had all the labels that
+/// children are found by.
 pub fn applied_to_what_was_not_seen(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
     let place = watchdog.unbound.take()?;
     let before = commit.before.as_deref().filter(|_| place == (commit.namespace.clone(), commit.name.clone()))?;
-    let visible = view::label(before, "app.kubernetes.io/managed-by") == Some("modelward");
-    visible.then(|| "an apply to it carries no uid and resourceVersion".to_owned())
+    let deployment = view::deployment_of(before)?;
+    let revision = view::label(before, "modelward.dev/revision").is_some() || commit.name == deployment;
+    let found = view::label(before, "app.kubernetes.io/managed-by") == Some("modelward") && revision;
+    found.then(|| "an apply to it carries no uid and resourceVersion".to_owned())
 }
 
 /// Which of `fields` are not there.
