@@ -82,7 +82,7 @@ shown 'kubectl annotate --overwrite mdep chat modelward.dev/command=promote:2' \
 until_is 'kubectl get deployments -o name | wc -l' 1
 
 say <<'TEXT'
-The old pods are kept for half a minute (`scaleDownDelay`), then they go:
+Requests that the old pods still have may end (`traffic.drain`, 30 seconds); then the old pods go:
 TEXT
 
 shown 'kubectl get mdep,deployments,pods'
