@@ -45,6 +45,8 @@ pub struct Watchdog {
     deleted: BTreeMap<String, Timestamp>,
     /// Candidates that were given up, by namespace and revision.
     given_up: BTreeMap<Place, String>,
+    /// What the request that was just heard applied to without naming it; the commit that it made comes next.
+    unbound: Option<Place>,
     /// New deployments that wait for the operator's first answer; `None` while no operator runs.
     unanswered: Option<BTreeMap<Place, Timestamp>>,
 }
@@ -53,7 +55,7 @@ pub struct Watchdog {
 type Check = fn(&mut Watchdog, &Commit, &Cluster) -> Option<String>;
 
 /// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
-const CHECKS: [(&str, Check); 22] = [
+const CHECKS: [(&str, Check); 23] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
     ("I03", traffic::weight_is_covered_by_ready_pods),
@@ -70,6 +72,7 @@ const CHECKS: [(&str, Check); 22] = [
     ("I20", bookkeeping::decisions_count_up),
     ("I21", ownership::spec_is_never_written),
     ("I22", bookkeeping::writes_change_something),
+    ("I23", requests::applied_to_what_was_not_seen),
     ("I26", bookkeeping::write_rate_is_bounded),
     ("I28", bookkeeping::status_is_bounded),
     ("I31", reaction::first_answer_comes_at_once),
@@ -97,6 +100,7 @@ impl Watchdog {
         if record.who.user != OPERATOR {
             return;
         }
+        self.unbound = requests::unbound(record);
         let checks = [("I22", requests::write_changes_something(record)), ("I23", requests::write_says_what_it_was_decided_on(record))];
         for (number, words) in checks {
             if let Some(words) = words {

@@ -36,6 +36,11 @@ async fn client(path: &str) -> Client {
 /// Plays `body` in a namespace of its own. However it ends, the operator and the gateway have ended before the namespace
 /// goes, and it goes also when the body fails.
 pub fn play(path: &str, name: &str, body: impl AsyncFnOnce(&Arena)) {
+    play_within(path, name, TIME_MAX, body);
+}
+
+/// As [`play`], for what takes longer by its nature.
+pub fn play_within(path: &str, name: &str, time_max: Duration, body: impl AsyncFnOnce(&Arena)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let admin = client(path).await;
@@ -46,14 +51,14 @@ pub fn play(path: &str, name: &str, body: impl AsyncFnOnce(&Arena)) {
         let answering = tokio::spawn(gateway.clone().serve(admin.clone(), namespace.clone()));
         let operator = start_operator(path, &namespace).await;
         let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway: Box::new(gateway) };
-        let played = AssertUnwindSafe(tokio::time::timeout(TIME_MAX, body(&arena))).catch_unwind().await;
+        let played = AssertUnwindSafe(tokio::time::timeout(time_max, body(&arena))).catch_unwind().await;
         let crashed = end(operator).await;
         end(answering).await;
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(admin);
         let deleted = namespaces.delete(&namespace, &kube::api::DeleteParams::background()).await;
         match played {
             Err(panic) => resume_unwind(panic),
-            Ok(in_time) => assert!(in_time.is_ok(), "{name} took more than {TIME_MAX:?}"),
+            Ok(in_time) => assert!(in_time.is_ok(), "{name} took more than {time_max:?}"),
         }
         assert!(!crashed, "{name}: the operator has ended by itself");
         deleted.unwrap();

@@ -23,6 +23,7 @@ use crate::arena::Arena;
 use crate::gateway::{Answer, Gateway};
 use crate::invariants::{OPERATOR, Watchdog};
 use crate::pace;
+use crate::rbac::ShippedRole;
 
 /// Where scenarios begin.
 pub fn epoch() -> Timestamp {
@@ -111,7 +112,11 @@ impl Stage {
         let (server, service) = SimServer::start(simulation);
         let log = Arc::new(Mutex::new(Vec::new()));
         let ears = Ears { watchdog: Arc::clone(&watchdog), log: Arc::clone(&log) };
-        server.with(|state| state.front.observers.push(Box::new(ears)));
+        let role = ShippedRole(Arc::clone(&watchdog));
+        server.with(|state| {
+            state.front.observers.push(Box::new(ears));
+            state.front.authorizer = Some(Box::new(role));
+        });
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
         Self { server: Arc::new(server), service, clock, watchdog, metrics: Arc::new(Metrics::default()), log }
     }

@@ -231,11 +231,8 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     }
     let weight = record.decision.split.candidate_weight();
     let short = situation.ready(&candidate.revision) < candidate.pods;
-    if short && widened(situation, weight) {
-        return wait_for_pods(situation, record, candidate);
-    }
-    // The last stage ends with what replaces stable: all pods have to be there, not only some that had been.
-    if short && weight == FULL_WEIGHT && candidate.stage_weight == FULL_WEIGHT {
+    // A hold is time with all pods ready; and the last stage ends with what replaces stable, so all pods have to be there.
+    if short && (widened(situation, weight) || (weight == FULL_WEIGHT && candidate.stage_weight == FULL_WEIGHT)) {
         let waiting_since = if candidate.reached.is_some() { situation.stamp() } else { candidate.waiting_since };
         let next = Candidate { reached: None, waiting_since, ..candidate.clone() };
         return wait_for_pods(situation, record, &next);

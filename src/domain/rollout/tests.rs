@@ -227,6 +227,21 @@ fn candidate_that_loses_all_pods_loses_its_weight_and_gets_it_back_with_them() {
 }
 
 #[test]
+fn candidate_whose_pods_come_and_go_gets_no_further() {
+    for traffic in [TrafficMode::Gateway, TrafficMode::ReplicaRatio] {
+        let mut model = served(traffic);
+        model.want("b");
+        model.run_until(|model| model.weight_of("b") == 10 && model.state() == State::Holding);
+        for _ in 0..100 {
+            model.lose_pods("b");
+            model.run(40);
+        }
+        assert!(model.weight_of("b") <= 10, "{traffic:?}");
+        assert_eq!((model.pods("a"), model.record().stable.as_str()), (4, "a"));
+    }
+}
+
+#[test]
 fn stable_that_loses_all_pods_gives_its_weight_to_a_candidate_with_pods() {
     let mut model = served(TrafficMode::Gateway);
     model.want("b");

@@ -87,8 +87,8 @@ impl Call<'_> {
     /// The object does not exist, and who asks may not create it: an apply or PUT that would is tried without effect first,
     /// because the server speaks of missing rights only after it has validated.
     fn must_not_create(&self, cluster: &Cluster) -> bool {
-        self.authorizer.is_some_and(|authorizer| !authorizer.allows(&self.request.identity, &self.creation()))
-            && cluster.get(&self.key, self.namespace(), &self.info.name).is_none()
+        cluster.get(&self.key, self.namespace(), &self.info.name).is_none()
+            && self.authorizer.is_some_and(|authorizer| !authorizer.allows(&self.request.identity, &self.creation()))
     }
 
     fn creation(&self) -> Attributes<'_> {

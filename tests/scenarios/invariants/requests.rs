@@ -1,7 +1,10 @@
 //! I22 and I23 as requests show them: writes that do something, and say what they were decided on.
 
+use modelward::sim::cluster::{Cluster, Commit};
 use modelward::sim::routes::access::RequestRecord;
 use serde_json::Value;
+
+use super::{Watchdog, view};
 
 /// A request that was meant to change something, and was taken.
 fn is_taken_write(record: &RequestRecord) -> bool {
@@ -34,9 +37,9 @@ pub fn write_says_what_it_was_decided_on(record: &RequestRecord) -> Option<Strin
 fn patch(record: &RequestRecord, body: &Value) -> Option<String> {
     match record.content_type.as_str() {
         "application/apply-patch+yaml" => {
-            // 200: it existed. By force it may never be sent without having seen what it overwrites.
-            let bound = record.code == 200 || record.query.contains("force=true");
-            if bound { missing(&body["metadata"], &["uid", "resourceVersion"]) } else { None }
+            // By force it may never be sent without having seen what it overwrites. Without force: see below.
+            let force = record.query.contains("force=true");
+            if force { missing(&body["metadata"], &["uid", "resourceVersion"]) } else { None }
         }
         "application/json-patch+json" => {
             let names_revision = |step: &Value| step["path"] == "/metadata/resourceVersion" && step["value"].is_string();
@@ -45,6 +48,23 @@ fn patch(record: &RequestRecord, body: &Value) -> Option<String> {
         }
         _ => missing(&body["metadata"], &["resourceVersion"]),
     }
+}
+
+/// The object that an unforced apply changed without saying which one it was decided on: right if it was not seen, because
+/// it had lost our labels; wrong if it had them.
+pub fn unbound(record: &RequestRecord) -> Option<(String, String)> {
+    let apply = record.content_type == "application/apply-patch+yaml" && record.code == 200 && record.commits > 0;
+    let body: Value = serde_json::from_slice(&record.body).ok().filter(|_| apply)?;
+    missing(&body["metadata"], &["uid", "resourceVersion"])?;
+    Some((record.info.namespace.clone(), record.info.name.clone()))
+}
+
+/// I23 the commit of an unforced apply that names nothing it was decided on: the object could have been seen.
+pub fn applied_to_what_was_not_seen(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+    let place = watchdog.unbound.take()?;
+    let before = commit.before.as_deref().filter(|_| place == (commit.namespace.clone(), commit.name.clone()))?;
+    let visible = view::label(before, "app.kubernetes.io/managed-by") == Some("modelward");
+    visible.then(|| "an apply to it carries no uid and resourceVersion".to_owned())
 }
 
 /// Which of `fields` are not there.

@@ -84,8 +84,14 @@ fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
     let ready = view::ready(cluster, &commit.namespace, split_of(commit)?);
     let count = |revision: &String| ready.get(revision).copied().unwrap_or(0);
     let (revision, weight) = raised.iter().find(|(revision, _)| count(revision) == 0)?;
-    let others: i32 = ready.iter().filter(|(other, _)| *other != revision).map(|(_, ready)| ready).sum();
+    let others = others(commit, cluster, &ready, revision);
     (others > 0).then(|| format!("{revision} is raised to {weight} % without a ready pod"))
+}
+
+/// Ready pods of other revisions, of those that are not on their way out with a deleted namesake.
+fn others(commit: &Commit, cluster: &Cluster, ready: &BTreeMap<String, i32>, revision: &str) -> i32 {
+    let stays = |other: &str| cluster.get("deployments.apps", &commit.namespace, other).is_some();
+    ready.iter().filter(|(other, _)| *other != revision && stays(other)).map(|(_, ready)| ready).sum()
 }
 
 /// I03 no write of ours raises a version's weight above what its ready pods cover, unless the others have no ready pod. A
@@ -102,7 +108,7 @@ pub fn weight_is_covered_by_ready_pods(_: &mut Watchdog, commit: &Commit, cluste
     }
     raised.iter().find_map(|(revision, weight)| {
         let own = ready.get(revision).copied().unwrap_or(0);
-        let others: i32 = ready.iter().filter(|(other, _)| *other != revision).map(|(_, ready)| ready).sum();
+        let others = others(commit, cluster, &ready, revision);
         let needed = needed_for(&spec, *weight);
         (own > 0 && others > 0 && own < needed)
             .then(|| format!("{revision} is raised to {weight} % with {own} ready pods, {needed} are needed"))

@@ -1,16 +1,23 @@
 //! I22 and I23: shapes of requests.
 
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use modelward::sim::cluster::{Patch as Direct, WriteOptions};
 use serde_json::{Value, json};
 
 use super::{Ground, Hand, only, planted, seen};
 use crate::arena::kind;
+use crate::fixtures::workload;
 use crate::simulated::Stage;
 
 /// The operator's door to Services.
 fn services(stage: &Stage) -> Api<DynamicObject> {
     Api::namespaced_with(stage.impostor(), "play", &kind("service"))
+}
+
+/// The operator's door to Deployments: the only kind that it may replace.
+fn workloads(stage: &Stage) -> Api<DynamicObject> {
+    Api::namespaced_with(stage.impostor(), "play", &kind("deployment"))
 }
 
 async fn live(stage: &Stage) -> Value {
@@ -34,11 +41,9 @@ fn i22_write_that_only_changes_who_owns_what_is_seen() {
 #[test]
 fn i22_write_of_what_is_there_already_is_seen() {
     let broken = seen(Ground::Serving, async |stage: &Stage| {
-        let object: DynamicObject = serde_json::from_value(live(stage).await).unwrap();
-        services(stage)
-            .replace("chat", &PostParams { field_manager: Some("modelward".to_owned()), ..PostParams::default() }, &object)
-            .await
-            .unwrap();
+        let object: DynamicObject = serde_json::from_value(workload(&stage.arena("play"), "1.0.0").await).unwrap();
+        let params = PostParams { field_manager: Some("modelward".to_owned()), ..PostParams::default() };
+        workloads(stage).replace(&object.name_any(), &params, &object).await.unwrap();
     });
     assert_eq!(broken, only("I22"));
 }
@@ -46,11 +51,10 @@ fn i22_write_of_what_is_there_already_is_seen() {
 #[test]
 fn i23_update_without_resource_version_is_seen() {
     let broken = seen(Ground::Serving, async |stage: &Stage| {
-        let mut object = live(stage).await;
-        object["metadata"].as_object_mut().unwrap().remove("resourceVersion");
-        object["metadata"]["annotations"]["changed"] = "yes".into();
-        let object: DynamicObject = serde_json::from_value(object).unwrap();
-        services(stage).replace("chat", &PostParams::default(), &object).await.unwrap();
+        let mut object: DynamicObject = serde_json::from_value(workload(&stage.arena("play"), "1.0.0").await).unwrap();
+        object.metadata.resource_version = None;
+        object.annotations_mut().insert("changed".to_owned(), "yes".to_owned());
+        workloads(stage).replace(&object.name_any(), &PostParams::default(), &object).await.unwrap();
     });
     assert_eq!(broken, only("I23"));
 }
