@@ -26,6 +26,7 @@ shown 'kubectl create namespace demo' \
   'kubectl config set-context --current --namespace=demo' \
   "kubectl apply -f $example/model.yaml -f $example/v2.0.3.yaml" \
   'kubectl wait --for=condition=Ready modeldeployment/chat --timeout=2m'
+until_is "kubectl get mdl chat -o jsonpath='{.status.productionVersion}'" 2.0.3
 
 say <<'TEXT'
 What is there now. `mdep` and `mdl` are the short names:
@@ -79,10 +80,10 @@ TEXT
 
 shown 'kubectl annotate --overwrite mdep chat modelward.dev/command=promote:2' \
   'kubectl wait --for=condition=Ready mdep/chat --timeout=2m'
-until_is 'kubectl get deployments -o name | wc -l' 1
+until_is 'kubectl get deployments,pods -o name | wc -l' 5
 
 say <<'TEXT'
-The old pods are kept for half a minute (`scaleDownDelay`), then they go:
+Requests that the old pods still have may end (`traffic.drain`, 30 seconds); then the old pods go:
 TEXT
 
 shown 'kubectl get mdep,deployments,pods'
