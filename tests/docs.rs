@@ -16,7 +16,7 @@ fn page(name: &str) -> String {
 
 /// The section of a page under a heading, up to the next one of the same level.
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
-    let start = page.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
+    let start = page.find(&format!("\n## {heading}\n")).unwrap();
     let text = &page[start + 1..];
     text.get(3..).and_then(|rest| rest.find("\n## ")).map_or(text, |end| &text[..end + 3])
 }
@@ -26,7 +26,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect::<Vec<_>>();
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
     let is_rule = |line: &&str| line.starts_with("|---");
-    let heading = |index: usize| lines.get(index + 1).is_some_and(|next| is_rule(next));
+    let heading = |index: usize| lines.get(index + 1).is_some_and(is_rule);
     lines.iter().enumerate().filter(|(index, line)| !is_rule(line) && !heading(*index)).map(|(_, line)| cells(line)).collect()
 }
 

@@ -1,5 +1,5 @@
 # What the new user does, and the words around it. Read by ./run.
-# shellcheck shell=bash disable=SC2016
+# shellcheck shell=bash disable=SC2016,SC2154
 
 say <<'TEXT'
 # kubectl on a simulated cluster
@@ -93,7 +93,8 @@ A third terminal with `kubectl get mdep chat --watch` has seen all of this (rows
 TEXT
 
 until_is "tail -n 1 '$work/watched' | grep -c 'True .* 2.1.0 ' || true" 1
-kill "$watch" && wait "$watch" || true
+kill "$watch"
+wait "$watch" || true
 watch=''
 {
   echo '```console'
