@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
-fn both<'a>(commit: &'a Commit) -> Option<(&'a Value, &'a Value)> {
+fn both(commit: &Commit) -> Option<(&Value, &Value)> {
     Some((commit.before.as_deref()?, commit.after.as_deref()?))
 }
 

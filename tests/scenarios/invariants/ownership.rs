@@ -97,8 +97,9 @@ pub fn pod_template_never_changes(_: &mut Watchdog, commit: &Commit, _: &Cluster
         if let Some(Value::Object(annotations)) = template.pointer_mut("/metadata/annotations") {
             annotations.remove("kubectl.kubernetes.io/restartedAt");
         }
-        let metadata = template.get_mut("metadata").and_then(Value::as_object_mut);
-        metadata.map(|metadata| metadata.retain(|_, value| !value.as_object().is_some_and(serde_json::Map::is_empty)));
+        if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.retain(|_, value| !value.as_object().is_some_and(serde_json::Map::is_empty));
+        }
         template
     };
     let (before, after) = (template(commit.before.as_deref()?), template(commit.after.as_deref()?));

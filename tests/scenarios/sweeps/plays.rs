@@ -92,7 +92,7 @@ impl User<'_> {
                 self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "abort:1"}}}));
                 self.until("it is taken back", |object| phase(object) == "RolledBack").await;
             }
-            Fate::NeverReady => drop(self.until("it is taken back", |object| phase(object) == "RolledBack").await),
+            Fate::NeverReady => self.until("it is taken back", |object| phase(object) == "RolledBack").await,
         }
         tokio::time::sleep(REST).await;
     }
