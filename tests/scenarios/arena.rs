@@ -126,12 +126,6 @@ impl Arena {
         serde_json::to_value(merged.unwrap()).unwrap()
     }
 
-    /// Merges `patch` into the status of an object.
-    pub async fn merge_status(&self, short: &str, name: &str, patch: Value) {
-        let params = PatchParams { field_manager: Some(USER.to_owned()), ..PatchParams::default() };
-        self.api(short).patch_status(name, &params, &Patch::Merge(&patch)).await.unwrap();
-    }
-
     /// JSON patch on the status of an object.
     pub async fn wipe_status(&self, short: &str, name: &str) {
         let patch: json_patch::Patch = serde_json::from_value(serde_json::json!([{"op": "remove", "path": "/status"}])).unwrap();
