@@ -121,3 +121,23 @@ async fn install_crds(client: &Client) {
         }
     }
 }
+
+#[test]
+fn scenario_that_fails_leaves_no_namespace_behind() {
+    let Some(path) = kubeconfig() else { return };
+    let seen = Mutex::new(String::new());
+    let failed = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        play(&path, "that_fails", async |arena| {
+            seen.lock().unwrap().clone_from(&arena.namespace);
+            panic!("as a failed assertion does");
+        });
+    }));
+    assert!(failed.is_err(), "a failed body must fail the scenario");
+    let namespace = seen.into_inner().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client(&path).await);
+        let left = namespaces.get_opt(&namespace).await.unwrap();
+        assert!(left.is_none_or(|left| left.metadata.deletion_timestamp.is_some()), "{namespace} stays");
+    });
+}
