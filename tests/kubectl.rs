@@ -3,7 +3,7 @@
 //! Runs with each program that `MODELWARD_TEST_KUBECTL` names, separated by colons; `.ci/run` names 1.32 and 1.35. Without
 //! it nothing is tried here, since `cargo test` needs nothing but cargo. Talks to loopback only.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

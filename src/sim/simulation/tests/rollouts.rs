@@ -202,8 +202,11 @@ fn an_edited_or_deleted_replica_set_is_put_back() {
     assert_eq!((revision(&again), play.ready_pods()), (1, 4));
 }
 
+/// Name, size and verb.
+type Step = (String, Option<i64>, String);
+
 /// Remembers what a watch of Deployments shows.
-struct Steps(Arc<Mutex<Vec<(String, Option<i64>, String)>>>);
+struct Steps(Arc<Mutex<Vec<Step>>>);
 
 impl WatchSink for Steps {
     fn event(&mut self, event: WatchEvent) -> bool {
