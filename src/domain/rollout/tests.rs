@@ -1,8 +1,6 @@
 //! Decisions played in a small model of a cluster: pods get ready after a while, routes are accepted after a while, and
 //! the operator may die between any two writes.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 mod fuzz;
 mod model;
 mod trouble;
