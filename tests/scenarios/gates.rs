@@ -66,13 +66,15 @@ fn version_that_fails_its_gate_is_not_released_and_every_shortfall_is_named() {
         assert_eq!(at(&object, "/status/stable/version"), "1.0.0");
         assert_eq!(at(&object, "/status/stable/ready"), 4);
         assert_eq!(arena.list("deployment", CHILDREN).await.len(), 1);
-        let model = arena.until("the model knows", "model", "chat", |model| at(model, "/status/latestVersion") == "1.3.0").await;
-        let of = |version: &str| {
-            let versions = at(&model, "/status/versions").as_array().unwrap();
-            versions.iter().find(|status| status["version"] == version).cloned().unwrap_or_default()
-        };
-        assert_eq!(at(&of("1.0.0"), "/gates/0/passed"), true);
-        assert_eq!(at(&of("1.3.0"), "/gates/0/passed"), false);
+        fn of(model: &Value, version: &str) -> Value {
+            let versions = at(model, "/status/versions").as_array();
+            versions.into_iter().flatten().find(|status| status["version"] == version).cloned().unwrap_or_default()
+        }
+        // The Model follows its deployments a moment later.
+        let knows = |model: &Value| at(model, "/status/latestVersion") == "1.3.0" && of(model, "1.0.0") != Value::Null;
+        let model = arena.until("the model knows", "model", "chat", knows).await;
+        assert_eq!(at(&of(&model, "1.0.0"), "/gates/0/passed"), true);
+        assert_eq!(at(&of(&model, "1.3.0"), "/gates/0/passed"), false);
         arena.apply("modeldeployment", in_environment(arena, "1.1.0", "staging")).await;
         arena
             .until("an environment without a gate takes it", "modeldeployment", "chat", |object| {
