@@ -46,6 +46,19 @@ pub struct Decision {
     pub overriding: Option<Override>,
 }
 
+impl Decision {
+    /// The way back that this decision is for good: by all causes but `Advance`, and by `NotReady` only with the override that
+    /// says so. `None` for a decision that the rollout outlives.
+    pub fn way_back(&self) -> Option<Retreat> {
+        let for_good = match self.cause {
+            Cause::Advance => false,
+            Cause::NotReady => self.overriding.is_some(),
+            Cause::Abort | Cause::Superseded => true,
+        };
+        for_good.then(|| Retreat { cause: self.cause, reason: self.reason.clone() })
+    }
+}
+
 /// Another revision than the spec's must serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

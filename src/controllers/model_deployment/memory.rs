@@ -13,7 +13,7 @@ pub fn from_status(status: Option<&api::ModelDeploymentStatus>, now: Timestamp) 
     let status = status?;
     let settled = decision_from(status.decision.as_ref()?);
     let decision = status.intent.as_ref().map_or_else(|| settled.clone(), decision_from);
-    let retreat = way_back(&settled);
+    let retreat = settled.way_back();
     Some(Record {
         stable: RevisionName::new(status.stable.as_ref()?.revision.as_str()),
         candidate: candidate_from(status, retreat, now),
@@ -32,16 +32,6 @@ pub fn from_status(status: Option<&api::ModelDeploymentStatus>, now: Timestamp) 
         decision,
         settled,
     })
-}
-
-/// A settled decision that gave the candidate up for good.
-fn way_back(settled: &Decision) -> Option<Retreat> {
-    let for_good = match settled.cause {
-        Cause::Advance => false,
-        Cause::NotReady => settled.overriding.is_some(),
-        Cause::Abort | Cause::Superseded => true,
-    };
-    for_good.then(|| Retreat { cause: settled.cause, reason: settled.reason.clone() })
 }
 
 fn candidate_from(status: &api::ModelDeploymentStatus, retreat: Option<Retreat>, now: Timestamp) -> Option<Candidate> {

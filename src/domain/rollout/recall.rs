@@ -4,7 +4,7 @@
 //! what an interrupted way back leaves behind. Anything else is drift, and is repaired.
 
 use crate::domain::command::{Command, Verb};
-use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Override, REASON_MAX, Record, Retreat, Served};
+use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Override, REASON_MAX, Record, Served};
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::{Situation, Wanted, obey};
 use crate::domain::split::Split;
@@ -31,23 +31,13 @@ fn adopted(situation: &Situation<'_>, record: &Record, live: &Decision) -> Recor
     acknowledge(&mut record, live, situation);
     record.overriding.clone_from(&live.overriding);
     if let Some(candidate) = &mut record.candidate {
-        candidate.retreat = candidate.retreat.take().or_else(|| retreat_of(live));
+        candidate.retreat = candidate.retreat.take().or_else(|| live.way_back());
         candidate.reached = None;
         candidate.waiting_since = situation.stamp();
     }
     record.decision = live.clone();
     record.settled = live.clone();
     record
-}
-
-/// A way back for good: all causes but `Advance`, and `NotReady` only with the override that says so.
-fn retreat_of(decision: &Decision) -> Option<Retreat> {
-    let for_good = match decision.cause {
-        Cause::Advance => false,
-        Cause::NotReady => decision.overriding.is_some(),
-        Cause::Abort | Cause::Superseded => true,
-    };
-    for_good.then(|| Retreat { cause: decision.cause, reason: decision.reason.clone() })
 }
 
 /// A nonce that the decision knows, or that stands there while nothing is remembered, counts as obeyed.
@@ -121,7 +111,7 @@ fn sides(situation: &Situation<'_>, decision: &Decision) -> (RevisionName, Optio
     if share.weight == 100 && decision.stage_weight == 100 && decision.cause == Cause::Advance && replaced {
         return (share.revision.clone(), None);
     }
-    let retreat = retreat_of(decision);
+    let retreat = decision.way_back();
     if retreat.is_some() && share.weight == 0 {
         return (decision.split.stable.clone(), None);
     }
