@@ -5,7 +5,11 @@
 //! and due keys; writes objects. Actors are level-triggered: a key says where to look, the store says what to do. When
 //! nothing changes they write nothing and schedule nothing.
 //!
-//! Not simulated: heartbeats, leases of nodes, time-to-live of Events and finished Jobs, volumes, preemption by priority.
+//! Simulated: Deployments, ReplicaSets, scheduling, kubelets, nodes, EndpointSlices and Endpoints, garbage collection,
+//! namespaces, quotas, disruption budgets, a gateway. Stored only, because nothing here acts on them: StatefulSets,
+//! DaemonSets, Jobs, CronJobs, ReplicationControllers, HorizontalPodAutoscalers, Ingresses, volumes and claims. Not
+//! simulated: heartbeats and leases of nodes, the time-to-live of Events, request limits of the controllers' clients,
+//! preemption by priority.
 
 pub mod backoff;
 pub mod client;

@@ -1,10 +1,13 @@
 //! How long a key waits after a failure.
 //!
-//! Takes failures and successes of keys; gives delays. Pure.
+//! Takes failures and successes of keys; gives delays, and schedules the attempts after them.
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+
+use crate::sim::api_error::ApiError;
+use crate::sim::simulation::Schedule;
 
 /// Failures in a row, by key.
 #[derive(Clone, Debug)]
@@ -41,6 +44,15 @@ impl Backoff {
         let doubled = self.first.checked_mul(1_i32.checked_shl(*failures).filter(|factor| *factor > 0).unwrap_or(i32::MAX));
         *failures += 1;
         Some(doubled.unwrap_or(self.longest).min(self.longest))
+    }
+
+    /// Notes how an attempt ended; a failed one is made again after its delay, unless the backoff gives up.
+    pub fn settle(&mut self, key: &str, outcome: &Result<(), ApiError>, schedule: &mut Schedule) {
+        if outcome.is_ok() {
+            self.succeeded(key);
+        } else if let Some(delay) = self.failed(key) {
+            schedule.after(delay, key);
+        }
     }
 
     /// Notes a success.

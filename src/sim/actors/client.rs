@@ -121,7 +121,12 @@ impl Client {
     }
 }
 
-/// The refusal says that the namespace is going: nothing to report, nothing to retry.
+/// The outcome, a success when the refusal says that the namespace is going: nothing to report, nothing to retry.
+pub fn unless_terminating(outcome: Result<(), ApiError>) -> Result<(), ApiError> {
+    outcome.or_else(|error| if is_namespace_terminating(&error) { Ok(()) } else { Err(error) })
+}
+
+/// The refusal says that the namespace is going.
 pub fn is_namespace_terminating(error: &ApiError) -> bool {
     let causes = error.details.as_ref().map_or(&[][..], |details| super::object::items(details, &["causes"]));
     causes.iter().any(|cause| super::object::text(cause, &["reason"]) == "NamespaceTerminating")

@@ -20,7 +20,7 @@ use self::bounds::Bounds;
 use self::sets::{DESIRED_REPLICAS, MAX_REPLICAS, REVISION, Resize, SetView, Sets};
 use self::status::NewSet;
 use super::backoff::Backoff;
-use super::client::{Client, is_namespace_terminating};
+use super::client::{Client, is_namespace_terminating, unless_terminating};
 use super::controller_ref::claim_all;
 use super::events::{Note, Recorder};
 use super::labels::{Selector, SelectorIndex};
@@ -105,15 +105,8 @@ impl Actor for Deployments {
             self.backoff.succeeded(key);
             return;
         };
-        match self.sync(&deployment, cluster, schedule) {
-            Ok(()) => self.backoff.succeeded(key),
-            Err(error) if is_namespace_terminating(&error) => self.backoff.succeeded(key),
-            Err(_) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-        }
+        let outcome = unless_terminating(self.sync(&deployment, cluster, schedule));
+        self.backoff.settle(key, &outcome, schedule);
     }
 
     fn recorder(&mut self) -> Option<&mut Recorder> {

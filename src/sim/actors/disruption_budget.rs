@@ -71,14 +71,8 @@ impl Actor for DisruptionBudgets {
             self.backoff.succeeded(key);
             return;
         };
-        match self.sync(key, &budget, cluster, schedule) {
-            Ok(()) => self.backoff.succeeded(key),
-            Err(_) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-        }
+        let outcome = self.sync(key, &budget, cluster, schedule);
+        self.backoff.settle(key, &outcome, schedule);
     }
 
     fn recorder(&mut self) -> Option<&mut Recorder> {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use self::endpoint::{Group, groups, is_endpoint, is_headless, is_selecting, ports_key, subsets};
 use self::packing::{Slice, pack};
 use super::backoff::Backoff;
-use super::client::{Client, is_namespace_terminating};
+use super::client::{Client, unless_terminating};
 use super::labels::{LabelIndex, Selector, SelectorIndex};
 use super::object::{self, at, controller_reference, items, key, labels, map, name, namespace, text, uid};
 use super::orphans::dependents;
@@ -77,15 +77,8 @@ impl Actor for EndpointSlices {
     }
 
     fn act(&mut self, key: &str, cluster: &mut Cluster, schedule: &mut Schedule) {
-        match self.sync(key, cluster) {
-            Ok(()) => self.backoff.succeeded(key),
-            Err(error) if is_namespace_terminating(&error) => self.backoff.succeeded(key),
-            Err(_) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-        }
+        let outcome = unless_terminating(self.sync(key, cluster));
+        self.backoff.settle(key, &outcome, schedule);
     }
 }
 

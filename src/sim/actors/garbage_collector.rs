@@ -57,14 +57,8 @@ impl Actor for GarbageCollector {
             self.backoff.succeeded(key);
             return;
         };
-        match self.process(&object, &at, cluster, schedule) {
-            Ok(()) => self.backoff.succeeded(key),
-            Err(_) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-        }
+        let outcome = self.process(&object, &at, cluster, schedule);
+        self.backoff.settle(key, &outcome, schedule);
     }
 
     fn recorder(&mut self) -> Option<&mut Recorder> {

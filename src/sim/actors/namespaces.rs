@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use self::phase::{Remaining, note, wait_seconds};
 use super::backoff::Backoff;
-use super::client::{Client, is_namespace_terminating};
+use super::client::{Client, unless_terminating};
 use super::object::{int, is_deleting, items, name, split_key};
 use super::{Actor, Commit};
 use crate::sim::api_error::ApiError;
@@ -73,14 +73,7 @@ impl Actor for Namespaces {
             ("end", true) => self.empty(&namespace, key, cluster, schedule),
             _ => Ok(()),
         };
-        match outcome {
-            Err(error) if !is_namespace_terminating(&error) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-            _ => self.backoff.succeeded(key),
-        }
+        self.backoff.settle(key, &unless_terminating(outcome), schedule);
     }
 }
 

@@ -59,14 +59,8 @@ impl Actor for Quotas {
             self.backoff.succeeded(key);
             return;
         };
-        match self.sync(&quota, cluster) {
-            Ok(()) => self.backoff.succeeded(key),
-            Err(_) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-        }
+        let outcome = self.sync(&quota, cluster);
+        self.backoff.settle(key, &outcome, schedule);
     }
 }
 

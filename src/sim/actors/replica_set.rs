@@ -53,6 +53,18 @@ impl Default for ReplicaSets {
     }
 }
 
+/// Why a pass could not create or delete, for the status and for the retry.
+struct Refused {
+    failure: Failure,
+    error: Box<ApiError>,
+}
+
+impl Refused {
+    fn of(kind: fn(String) -> Failure, error: ApiError) -> Self {
+        Self { failure: kind(error.message.clone()), error: Box::new(error) }
+    }
+}
+
 impl Actor for ReplicaSets {
     fn name(&self) -> &'static str {
         "replica-set"
@@ -72,14 +84,8 @@ impl Actor for ReplicaSets {
             self.backoff.succeeded(key);
             return;
         };
-        match self.sync(&set, cluster, schedule) {
-            Ok(()) => self.backoff.succeeded(key),
-            Err(_) => {
-                if let Some(delay) = self.backoff.failed(key) {
-                    schedule.after(delay, key);
-                }
-            }
-        }
+        let outcome = self.sync(&set, cluster, schedule);
+        self.backoff.settle(key, &outcome, schedule);
     }
 
     fn recorder(&mut self) -> Option<&mut Recorder> {
@@ -124,14 +130,14 @@ impl ReplicaSets {
     fn sync(&mut self, set: &Arc<Value>, cluster: &mut Cluster, schedule: &mut Schedule) -> Result<(), ApiError> {
         let pods = self.claim(set, cluster)?;
         let outcome = if is_deleting(set) { Ok(()) } else { self.manage(set, &pods, cluster) };
-        let failure = outcome.as_ref().err().map(|(failure, _)| failure);
+        let failure = outcome.as_ref().err().map(|refused| &refused.failure);
         // Counted from the pods as they were: what this pass created is counted when it is seen.
         let status = status::counted(set, &pods, failure, cluster.now());
         self.client.update_status(cluster, SETS, set, status)?;
         if let Some(at) = status::next_available(set, &pods, cluster.now()) {
             schedule.at(at, &key(namespace(set), name(set)));
         }
-        outcome.map_err(|(_, error)| error)
+        outcome.map_err(|refused| *refused.error)
     }
 
     fn claim(&self, set: &Value, cluster: &mut Cluster) -> Result<Vec<Arc<Value>>, ApiError> {
@@ -143,16 +149,16 @@ impl ReplicaSets {
     }
 
     /// Creates what is missing or deletes what is too much.
-    fn manage(&mut self, set: &Value, pods: &[Arc<Value>], cluster: &mut Cluster) -> Result<(), (Failure, ApiError)> {
+    fn manage(&mut self, set: &Value, pods: &[Arc<Value>], cluster: &mut Cluster) -> Result<(), Refused> {
         let active: Vec<Arc<Value>> = pods.iter().filter(|pod| is_active(pod)).cloned().collect();
         let wanted = usize::try_from(int(set, &["spec", "replicas"]).unwrap_or(1)).unwrap_or(0);
         if wanted > active.len() {
             let created = self.create_pods(set, (wanted - active.len()).min(BURST), cluster);
-            return created.map_err(|error| (Failure::Create(error.message.clone()), error));
+            return created.map_err(|error| Refused::of(Failure::Create, error));
         }
         let excess = (active.len() - wanted).min(BURST);
         let deleted = self.delete_pods(set, &active, excess, cluster);
-        deleted.map_err(|error| (Failure::Delete(error.message.clone()), error))
+        deleted.map_err(|error| Refused::of(Failure::Delete, error))
     }
 
     /// Batches of 1, 2, 4, ...: a refusal stops the rest, so that a quota is not stormed.

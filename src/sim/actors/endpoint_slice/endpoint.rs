@@ -116,21 +116,31 @@ fn hostname<'a>(service: &Value, pod: &'a Value) -> &'a str {
     if within { text(pod, &["spec", "hostname"]) } else { "" }
 }
 
-/// Ready addresses, other addresses and ports of one subset.
-type Subset = (Vec<Value>, Vec<Value>, Vec<Value>);
+/// One subset in the making.
+#[derive(Default)]
+struct Subset {
+    ports: Vec<Value>,
+    ready: Vec<Value>,
+    unready: Vec<Value>,
+}
 
 /// `subsets` of the v1 `Endpoints` object; terminating pods are not in it.
 pub fn subsets(service: &Value, pods: &[Arc<Value>]) -> Vec<Value> {
     let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| is_endpoint(pod) && (takes_unready(service) || !is_deleting(pod))) {
         let ports = slice_ports(service, pod);
-        let subset = subsets.entry(ports_key(&ports)).or_insert_with(|| (ports, Vec::new(), Vec::new()));
+        let subset = subsets.entry(ports_key(&ports)).or_insert_with(|| Subset { ports, ..Subset::default() });
         let ready = takes_unready(service) || object::is_true(pod, "Ready");
-        if ready { subset.1.push(address(service, pod)) } else { subset.2.push(address(service, pod)) }
+        if ready { &mut subset.ready } else { &mut subset.unready }.push(address(service, pod));
     }
-    let subset = |(ports, mut ready, mut unready): (Vec<Value>, Vec<Value>, Vec<Value>)| {
+    subsets.into_values().map(Subset::into_json).collect()
+}
+
+impl Subset {
+    /// The wire form: addresses in their order, absent lists left out, unnamed ports without a name.
+    fn into_json(self) -> Value {
         let mut subset = json!({});
-        for (field, addresses) in [("addresses", &mut ready), ("notReadyAddresses", &mut unready)] {
+        for (field, mut addresses) in [("addresses", self.ready), ("notReadyAddresses", self.unready)] {
             addresses.sort_by_key(|address| address["ip"].as_str().and_then(|ip| ip.parse::<std::net::IpAddr>().ok()));
             if !addresses.is_empty() {
                 subset[field] = json!(addresses);
@@ -142,12 +152,11 @@ pub fn subsets(service: &Value, pods: &[Arc<Value>]) -> Vec<Value> {
             }
             port
         };
-        if !ports.is_empty() {
-            subset["ports"] = ports.into_iter().map(unnamed).collect();
+        if !self.ports.is_empty() {
+            subset["ports"] = self.ports.into_iter().map(unnamed).collect();
         }
         subset
-    };
-    subsets.into_values().map(subset).collect()
+    }
 }
 
 fn address(service: &Value, pod: &Value) -> Value {

@@ -28,7 +28,8 @@ pub fn trouble(node: &Value) -> Option<&'static str> {
 /// cluster's are (then the network is at fault), nor if at least 3 and 55 % of a small zone are.
 pub fn may_evict(bad_in_zone: usize, all_in_zone: usize, all_bad: bool) -> bool {
     let partial = bad_in_zone >= 3 && bad_in_zone * 100 >= all_in_zone * 55;
-    !(all_bad || partial && all_in_zone <= 50)
+    let small = all_in_zone <= 50;
+    !(all_bad || partial && small)
 }
 
 /// The node's taints as they should be; `evict`: the one that evicts may be set.

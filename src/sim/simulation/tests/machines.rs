@@ -193,3 +193,22 @@ fn anti_affinity_spreads_pods_over_nodes_and_leaves_the_rest_waiting() {
         play.list("pods").iter().filter_map(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned)).collect();
     assert_eq!(nodes.len(), 3);
 }
+
+#[test]
+fn a_hard_spread_constraint_keeps_zones_level() {
+    let wide = NodeGroup { count: 1, zones: vec!["a".to_owned()], ..NodeGroup::default() };
+    let tight = NodeGroup { name: "tight".to_owned(), pods: 2, zones: vec!["b".to_owned()], ..wide.clone() };
+    let mut play = Play::with(Settings { nodes: vec![wide, tight], pod_profiles: vec![profile(1, 1)], ..Settings::default() });
+    let mut made = deployment("web", 6);
+    made["spec"]["template"]["spec"]["topologySpreadConstraints"] = json!([{
+        "maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": { "matchLabels": { "app": "web" } },
+    }]);
+    play.create(DEPLOYMENTS, made);
+    play.rest();
+    let on = |node: &str| play.list("pods").iter().filter(|pod| pod["spec"]["nodeName"] == node).count();
+    assert_eq!((on("tight-1"), on("node-1")), (2, 3));
+    let waiting = play.list("pods").into_iter().find(|pod| is(pod, "PodScheduled") == "False").unwrap();
+    let condition = crate::sim::actors::object::condition(&waiting, "PodScheduled").unwrap();
+    assert!(condition["message"].as_str().unwrap().contains("1 node(s) didn't match pod topology spread constraints"), "{condition}");
+}

@@ -202,7 +202,7 @@ fn an_edited_or_deleted_replica_set_is_put_back() {
     assert_eq!((revision(&again), play.ready_pods()), (1, 4));
 }
 
-/// Name, size and verb.
+/// Reason of `Progressing`, observed generation, status of `Available`.
 type Step = (String, Option<i64>, String);
 
 /// Remembers what a watch of Deployments shows.
