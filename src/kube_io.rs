@@ -12,6 +12,7 @@
 
 mod error;
 pub mod events;
+pub mod limit;
 mod request;
 pub mod writer;
 

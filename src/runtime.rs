@@ -16,6 +16,7 @@
 pub mod cache;
 pub mod clock;
 pub mod driver;
+pub mod intern;
 pub mod key;
 pub mod pass;
 pub mod probes;

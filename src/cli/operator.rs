@@ -4,6 +4,7 @@
 //! HTTP. SIGINT and SIGTERM end it in order: no new work, passes that run may end.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,10 @@ pub struct Arguments {
     /// Objects of one kind that are worked on at the same time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
+    /// Requests to the API server in a second, more wait their turn. Not given: no limit but the server's own (API Priority and
+    /// Fairness).
+    #[arg(long, value_name = "N")]
+    qps: Option<NonZeroU32>,
     /// How lines of the log look.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     log_format: Format,
@@ -91,6 +96,7 @@ async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failu
     let options = Options {
         namespace: arguments.namespace.clone(),
         concurrency: usize::from(arguments.concurrency),
+        requests_per_second: arguments.qps,
         instance: instance(),
         ..Options::default()
     };

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::api::{Model, ModelDeployment};
 use crate::resources::{labels, ownership};
 use crate::runtime::cache::Watched;
+use crate::runtime::intern::Interner;
 
 /// Field manager of everything that we write.
 const OURS: &str = "modelward";
@@ -97,8 +98,9 @@ pub struct Child {
     pub owner_uid: Option<Box<str>>,
     /// The revision that it belongs to; none for the children that a deployment has once.
     pub revision: Option<Box<str>>,
-    /// The fields that we own, as JSON: the `fieldsV1` of our entries of `managedFields`.
-    owned: Box<str>,
+    /// The fields that we own, as JSON: the `fieldsV1` of our entries of `managedFields`. Nearly all children of a kind share
+    /// one text.
+    owned: Arc<str>,
     /// The object as JSON, without `managedFields`.
     text: Box<str>,
 }
@@ -129,32 +131,37 @@ pub struct Children {
     version: &'static str,
     kind: &'static str,
     optional: bool,
+    owned: Interner,
 }
 
 impl Children {
+    fn of(group: &'static str, version: &'static str, kind: &'static str, scope: Scope) -> Self {
+        Self { scope, group, version, kind, optional: false, owned: Interner::default() }
+    }
+
     /// Deployments.
     pub fn workloads(scope: Scope) -> Self {
-        Self { scope, group: "apps", version: "v1", kind: "Deployment", optional: false }
+        Self::of("apps", "v1", "Deployment", scope)
     }
 
     /// Services.
     pub fn services(scope: Scope) -> Self {
-        Self { scope, group: "", version: "v1", kind: "Service", optional: false }
+        Self::of("", "v1", "Service", scope)
     }
 
     /// PodDisruptionBudgets.
     pub fn budgets(scope: Scope) -> Self {
-        Self { scope, group: "policy", version: "v1", kind: "PodDisruptionBudget", optional: false }
+        Self::of("policy", "v1", "PodDisruptionBudget", scope)
     }
 
     /// ControllerRevisions.
     pub fn records(scope: Scope) -> Self {
-        Self { scope, group: "apps", version: "v1", kind: "ControllerRevision", optional: false }
+        Self::of("apps", "v1", "ControllerRevision", scope)
     }
 
     /// HTTPRoutes. The Gateway API may be missing.
     pub fn routes(scope: Scope) -> Self {
-        Self { scope, group: "gateway.networking.k8s.io", version: "v1", kind: "HTTPRoute", optional: true }
+        Self { optional: true, ..Self::of("gateway.networking.k8s.io", "v1", "HTTPRoute", scope) }
     }
 }
 
@@ -184,9 +191,9 @@ impl Watched for Children {
         Ok(Child {
             owner_uid: controller(object).map(Box::from),
             revision: label(object, labels::REVISION).map(Box::from),
-            owned: serde_json::json!(managers.iter().filter(|entry| is_ours(entry)).map(|entry| &entry["fieldsV1"]).collect::<Vec<_>>())
-                .to_string()
-                .into_boxed_str(),
+            owned: self.owned.intern(
+                &Value::from_iter(managers.iter().filter(|entry| is_ours(entry)).map(|entry| entry["fieldsV1"].clone())).to_string(),
+            ),
             text: kept.to_string().into_boxed_str(),
         })
     }

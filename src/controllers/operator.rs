@@ -1,6 +1,7 @@
 //! The operator as a whole: caches, controllers and what wakes them. The same in production and in a simulation.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -12,6 +13,7 @@ use crate::controllers::model_deployment::ModelDeployments;
 use crate::controllers::model_deployment::observe::Caches;
 use crate::kube_io::Writer;
 use crate::kube_io::events::Recorder;
+use crate::kube_io::limit::limited;
 use crate::runtime::cache::{AnyCache, Cache, Change, Entry, WriteObserver};
 use crate::runtime::clock::Clock;
 use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
@@ -29,6 +31,8 @@ pub struct Options {
     pub namespace: Scope,
     /// Objects of one kind that are worked on at once; at least 1.
     pub concurrency: usize,
+    /// Requests to the API server in a second; `None`: no limit but the server's own.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Name of this process, in Events.
     pub instance: String,
     /// The driver's own options.
@@ -37,7 +41,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { namespace: None, concurrency: 8, instance: "modelward".to_owned(), driver: driver::Options::default() }
+        let instance = "modelward".to_owned();
+        Self { namespace: None, concurrency: 8, requests_per_second: None, instance, driver: driver::Options::default() }
     }
 }
 
@@ -48,8 +53,12 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Puts the operator together; nothing runs yet.
+    /// Puts the operator together; nothing runs yet. Must be called inside of a tokio runtime.
     pub fn new(client: Client, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, options: &Options) -> Self {
+        let client = match options.requests_per_second {
+            Some(per_second) => limited(client, per_second),
+            None => client,
+        };
         let caches = Arc::new(caches(&options.namespace));
         let mut driver = Driver::new(Arc::clone(&clock), Arc::clone(&metrics), options.driver.clone());
         let writer = Writer::new(client.clone(), observers(&caches));
@@ -116,7 +125,7 @@ fn add_deployments(
 ) {
     let controller = ModelDeployments::new(Arc::clone(caches), writer.clone(), recorder.clone(), Arc::clone(clock));
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
-    handle.on_change(&caches.deployments, |change| vec![change.key.clone()]);
+    handle.on_own_change(&caches.deployments);
     wake_by_children(&handle, caches);
     let deployments = Arc::clone(&caches.deployments);
     handle.on_change(&caches.models, move |change| {
@@ -161,7 +170,7 @@ fn add_models(driver: &mut Driver, caches: &Arc<Caches>, writer: Writer, clock: 
     let (models, deployments) = (Arc::clone(&caches.models), Arc::clone(&caches.deployments));
     let controller = Models { models, deployments, writer, clock: Arc::clone(&clock) };
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), needs);
-    handle.on_change(&caches.models, |change| vec![change.key.clone()]);
+    handle.on_own_change(&caches.models);
     let later = handle.clone();
     caches.deployments.on_change(move |change| {
         for entry in [&change.old, &change.new].into_iter().flatten() {

@@ -35,7 +35,7 @@ use tokio::{
 use self::controller::{Controller, Shared};
 pub use self::reconciler::{Next, ReconcileError, Reconciler, Retry};
 use crate::runtime::{
-    cache::{AnyCache, Cache, Change, WatchContext, Watched},
+    cache::{AnyCache, Cache, Change, Entry, WatchContext, Watched},
     clock::Clock,
     key::ObjectKey,
     queue::{Limits, Queue},
@@ -124,11 +124,31 @@ impl Handle {
         self.0.wake.notify_one();
     }
 
+    /// What is asked of the object changed: it wants a pass, whatever failed before.
+    pub fn enqueue_afresh(&self, key: ObjectKey) {
+        let now = self.0.clock.now();
+        self.0.queue().add_afresh(key, now);
+        self.0.wake.notify_one();
+    }
+
     /// The object wants a pass at `due` at the latest.
     pub fn enqueue_at(&self, key: ObjectKey, due: Timestamp) {
         let now = self.0.clock.now();
         self.0.queue().add_at(key, due, now);
         self.0.wake.notify_one();
+    }
+
+    /// After every change of `cache`, enqueues the object itself; afresh if its spec is another one.
+    pub fn on_own_change<W: Watched>(&self, cache: &Cache<W>) {
+        let handle = self.clone();
+        cache.on_change(move |change| {
+            let generation = |entry: &Option<Arc<Entry<W::Row>>>| entry.as_ref().map(|entry| (entry.uid.clone(), entry.generation));
+            if change.new.is_some() && generation(&change.old) != generation(&change.new) {
+                handle.enqueue_afresh(change.key.clone());
+            } else {
+                handle.enqueue(change.key.clone());
+            }
+        });
     }
 
     /// After every change of `cache`, enqueues the objects that `affected` names.

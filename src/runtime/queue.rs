@@ -7,7 +7,7 @@
 //! - ready objects are taken by turns over their namespaces, and inside one by (due time, order of arrival), with a bound
 //!   on passes in all and per namespace, so that one tenant cannot take every place;
 //! - a failed object waits 1 s, doubling to 5 min; a change of it cuts that short, but to no less than a second and, once
-//!   it has failed often, no less than ten: its own writes must not defeat its backoff;
+//!   it has failed often, no less than ten: its own writes must not defeat its backoff. Somebody else's new wish ends it;
 //! - an object whose passes write is held to 10 such passes in any 10 s (I26).
 //!
 //! ```text
@@ -19,7 +19,12 @@ mod brake;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -109,6 +114,8 @@ pub struct Queue {
     /// Keys that have a pass now, with what was wished meanwhile.
     running: BTreeMap<ObjectKey, Option<Timestamp>>,
     running_in: BTreeMap<Arc<str>, usize>,
+    /// Keys of which something else was asked during their pass.
+    asked_afresh: BTreeSet<ObjectKey>,
     troubles: BTreeMap<ObjectKey, Trouble>,
     brake: Brake,
     /// The namespace that was served last.
@@ -145,6 +152,7 @@ impl Queue {
             places: BTreeMap::new(),
             running: BTreeMap::new(),
             running_in: BTreeMap::new(),
+            asked_afresh: BTreeSet::new(),
             troubles: BTreeMap::new(),
             turn: None,
             latest: None,
@@ -166,6 +174,16 @@ impl Queue {
         }
         let due = due.max(self.earliest(&key, now));
         self.place(key, due);
+    }
+
+    /// Somebody asks for something else of `key`: what failed before says nothing of it. It wants a pass now, as soon as its
+    /// brake allows.
+    pub fn add_afresh(&mut self, key: ObjectKey, now: Timestamp) {
+        self.troubles.remove(&key);
+        if self.running.contains_key(&key) {
+            self.asked_afresh.insert(key.clone());
+        }
+        self.add_at(key, now, now);
     }
 
     /// The next key to run, if one is due and a place is free; it counts as running until [`Queue::finish`].
@@ -199,6 +217,9 @@ impl Queue {
             self.brake.note(key, now);
         }
         let own = self.judge(key, verdict, now);
+        if self.asked_afresh.remove(key) {
+            self.troubles.remove(key);
+        }
         let wish = wish.map(|wish| wish.max(self.earliest(key, now)));
         let due = match (own, wish) {
             (Some(own), Some(wish)) => own.min(wish),

@@ -6,13 +6,14 @@
 mod bookkeeping;
 mod given_up;
 mod ownership;
+mod pace_of_requests;
 mod phases;
 mod reaction;
 mod requests;
 mod traffic;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use modelward::sim::cluster::{Cluster, Commit};
@@ -47,8 +48,14 @@ pub struct Watchdog {
     given_up: BTreeMap<Place, String>,
     /// What the request that was just heard applied to without naming it; the commit that it made comes next.
     unbound: Option<Place>,
-    /// New deployments that wait for the operator's first answer; `None` while no operator runs.
+    /// Deployments whose spec waits for the operator's answer, and since when; `None` while no operator runs.
     unanswered: Option<BTreeMap<Place, Timestamp>>,
+    /// Requests in a second that the operator was allowed, if it was limited.
+    pub requests_per_second: Option<u32>,
+    /// Times of its requests of the last 10 s.
+    requests: VecDeque<Timestamp>,
+    /// Times of its refused writes of the last 10 s, by object.
+    refused: BTreeMap<(String, String, String), Vec<Timestamp>>,
 }
 
 /// One thing to check.
@@ -75,7 +82,7 @@ const CHECKS: [(&str, Check); 23] = [
     ("I23", requests::applied_to_what_was_not_seen),
     ("I26", bookkeeping::write_rate_is_bounded),
     ("I28", bookkeeping::status_is_bounded),
-    ("I31", reaction::first_answer_comes_at_once),
+    ("I31", reaction::answer_comes_at_once),
     ("I34", ownership::no_finalizers),
     ("I35", ownership::pod_template_never_changes),
     ("R40", given_up::weight_never_goes_back),
@@ -101,7 +108,12 @@ impl Watchdog {
             return;
         }
         self.unbound = requests::unbound(record);
-        let checks = [("I22", requests::write_changes_something(record)), ("I23", requests::write_says_what_it_was_decided_on(record))];
+        let checks = [
+            ("I22", requests::write_changes_something(record)),
+            ("I23", requests::write_says_what_it_was_decided_on(record)),
+            ("I26", pace_of_requests::within_the_limit(self, record)),
+            ("I26", pace_of_requests::retries_are_spaced(self, record)),
+        ];
         for (number, words) in checks {
             if let Some(words) = words {
                 let info = &record.info;

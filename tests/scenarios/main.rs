@@ -13,6 +13,7 @@ mod fixtures;
 mod gates;
 mod gateway;
 mod invariants;
+mod neighbours;
 mod pace;
 mod planted;
 mod pods;

@@ -143,10 +143,14 @@ impl Stage {
 
     /// Starts an operator process; it runs until it is aborted.
     pub fn start_operator(&self, namespace: Option<&str>) -> (JoinHandle<()>, Activity) {
+        self.start_operator_with(&Options { namespace: namespace.map(str::to_owned), ..Options::default() })
+    }
+
+    /// Starts an operator process that runs with `options`.
+    pub fn start_operator_with(&self, options: &Options) -> (JoinHandle<()>, Activity) {
         self.watchdog.lock().unwrap().operator_started();
         let client = self.service.identified(Identity::user(OPERATOR)).client("default");
-        let options = Options { namespace: namespace.map(str::to_owned), ..Options::default() };
-        let operator = Operator::new(client, Arc::clone(&self.clock) as _, Arc::clone(&self.metrics), &options);
+        let operator = Operator::new(client, Arc::clone(&self.clock) as _, Arc::clone(&self.metrics), options);
         let activity = operator.activity();
         (tokio::spawn(async move { operator.run(std::future::pending()).await.unwrap() }), activity)
     }

@@ -18,7 +18,7 @@ use kube::{
     core::{ApiResource, DynamicObject, Request, Resource, WatchEvent, params},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Cache, CacheState, Entry, Revision, Watched, pace::Pace, resource_name};
@@ -73,7 +73,8 @@ struct Page {
     #[serde(default)]
     metadata: PageMetadata,
     #[serde(default)]
-    items: Vec<Value>,
+    /// Decoded one by one: a page of them as trees takes many times the memory of its text.
+    items: Vec<Box<RawValue>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -208,7 +209,7 @@ impl<W: Watched> Feed<W> {
                 Ok(page) => page,
                 Err(end) => return end,
             };
-            entries.extend(page.items.into_iter().filter_map(|item| self.listed_entry(item)));
+            entries.extend(page.items.iter().filter_map(|item| self.listed_entry(item)));
             if page.metadata.token.is_empty() {
                 return self.complete(entries, &page.metadata.resource_version);
             }
@@ -326,7 +327,10 @@ impl<W: Watched> Feed<W> {
         end_of(error)
     }
 
-    fn listed_entry(&self, mut item: Value) -> Option<(ObjectKey, Entry<W::Row>)> {
+    fn listed_entry(&self, item: &RawValue) -> Option<(ObjectKey, Entry<W::Row>)> {
+        let mut item: Value = serde_json::from_str(item.get())
+            .inspect_err(|error| tracing::warn!(resource = self.name, %error, "an object in a list cannot be read"))
+            .ok()?;
         // The API server leaves the type of built-in kinds out of lists.
         let resource = &self.cache.resource;
         if let Some(fields) = item.as_object_mut() {

@@ -127,6 +127,31 @@ fn a_change_cuts_a_long_backoff_to_ten_seconds_and_a_short_one_not_at_all() {
 }
 
 #[test]
+fn a_new_wish_ends_the_backoff() {
+    let mut queue = queue(10, 10);
+    let x = key("a", "x");
+    let mut now = at(0);
+    queue.add(x.clone(), now);
+    for _ in 0..6 {
+        queue.pop(now).unwrap();
+        now = queue.finish(&x, FAILED, false, now).unwrap();
+    }
+    queue.pop(now).unwrap();
+    queue.finish(&x, FAILED, false, now);
+    queue.add(x.clone(), now);
+    assert_eq!(queue.pop(now), None, "a change alone does not end it");
+    queue.add_afresh(x.clone(), now);
+    assert_eq!(queue.pop(now), Some(x.clone()));
+    queue.finish(&x, FAILED, false, now);
+    assert_eq!(queue.failures(&x), 1);
+    let later = queue.next_due().unwrap();
+    queue.pop(later).unwrap();
+    queue.add_afresh(x.clone(), later);
+    queue.finish(&x, FAILED, false, later);
+    assert_eq!(queue.pop(later), Some(x), "what was asked during a pass is not what failed in it");
+}
+
+#[test]
 fn a_change_during_a_failing_pass_does_not_defeat_its_backoff() {
     let mut queue = queue(1, 1);
     let x = key("a", "x");

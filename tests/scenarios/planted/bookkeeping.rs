@@ -130,3 +130,14 @@ fn i31_object_that_waits_for_its_first_answer_is_seen() {
     });
     assert_eq!(broken, only("I31"));
 }
+
+#[test]
+fn i31_changed_spec_that_waits_for_its_answer_is_seen() {
+    let broken = seen(Ground::Serving, async |stage: &Stage| {
+        let arena = stage.arena("play");
+        stage.watchdog.lock().unwrap().operator_started();
+        arena.apply("modeldeployment", canary(&arena, "1.1.0", Split::Route)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    });
+    assert_eq!(broken, only("I31"));
+}

@@ -1,7 +1,7 @@
 //! I22 and I23: shapes of requests.
 
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use modelward::sim::cluster::{Patch as Direct, WriteOptions};
 use serde_json::{Value, json};
 
@@ -97,4 +97,27 @@ fn i23_deletion_without_preconditions_is_seen() {
         drop(services(stage).delete("chat", &DeleteParams::background()).await.unwrap());
     });
     assert_eq!(broken, only("I23"));
+}
+
+#[test]
+fn i26_more_requests_than_the_process_may_send_are_seen() {
+    let broken = seen(Ground::Serving, async |stage: &Stage| {
+        stage.watchdog.lock().unwrap().requests_per_second = Some(1);
+        for _ in 0..12 {
+            services(stage).list(&ListParams::default()).await.unwrap();
+        }
+    });
+    assert_eq!(broken, only("I26"));
+}
+
+#[test]
+fn i26_refused_writes_without_a_pause_are_seen() {
+    let broken = seen(Ground::Serving, async |stage: &Stage| {
+        let wrong: DynamicObject =
+            serde_json::from_value(json!({"metadata": {"name": "chat-2", "namespace": "play"}, "spec": {"ports": "none"}})).unwrap();
+        for _ in 0..11 {
+            services(stage).create(&PostParams::default(), &wrong).await.unwrap_err();
+        }
+    });
+    assert_eq!(broken, only("I26"));
 }
