@@ -18,6 +18,7 @@ use kube::{Api, Client, Config};
 use modelward::controllers::operator::{Operator, Options};
 use modelward::runtime::clock::SystemClock;
 use modelward::runtime::telemetry::metrics::Metrics;
+use modelward::runtime::telemetry::requests::counted;
 use serde_json::{Value, json};
 
 /// Deployments that share a namespace and a Model.
@@ -93,7 +94,8 @@ impl Ground {
         stream::iter(0..self.deployments).map(work).buffer_unordered(Options::default().concurrency).collect::<Vec<()>>().await;
     }
 
-    /// The writes that the operator would send for one deployment, on objects of the same size that mean nothing.
+    /// The writes that the operator would send for one deployment, on objects that give the cluster the same work: a pod, and
+    /// Services that select it.
     async fn by_hand(&self, number: usize) {
         let name = format!("chat-{number}-by-hand");
         let labels = json!({"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "bench"});
@@ -104,7 +106,7 @@ impl Ground {
         let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "model", "image": "vllm/vllm-openai:v0.11.0",
             "ports": [{"name": "http", "containerPort": 8080}], "env": [{"name": "MODEL_NAME", "value": "chat"}]}]}});
         let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
-            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}});
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}});
         let record = json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": name, "labels": labels},
             "revision": 1, "data": {"input": {"model": "chat", "version": "1.0.0"}, "template": template}});
         let workloads = self.api(&resource("apps", "v1", "Deployment"), number);
@@ -157,7 +159,8 @@ async fn measure(path: &str, deployments: usize) {
     let by_hand = start.elapsed().as_secs_f64();
 
     let metrics = Arc::new(Metrics::default());
-    let operator = Operator::new(connect(path).await, Arc::new(SystemClock), Arc::clone(&metrics), &Options::default());
+    let client = counted(connect(path).await, Arc::clone(&metrics), Arc::new(SystemClock));
+    let operator = Operator::new(client, Arc::new(SystemClock), Arc::clone(&metrics), &Options::default());
     let start = now();
     let running = tokio::spawn(async move { operator.run(std::future::pending()).await.unwrap() });
     let written = ground.reached(&["Progressing", "Active"], start).await;
@@ -165,12 +168,23 @@ async fn measure(path: &str, deployments: usize) {
     running.abort();
     let _aborted = running.await;
     let writes = (WRITES_EACH * deployments) as f64;
+    let sent = sent(&metrics.render().unwrap());
     println!(
         "{deployments:>6} deployments: by hand {by_hand:.1} s ({:.0} writes/s); operator: all children and first status {written:.1} s, \
-         all serve {serving:.1} s = {:.2} times",
+         all serve {serving:.1} s = {:.2} times, {:.2} writes each",
         writes / by_hand,
-        serving / by_hand
+        serving / by_hand,
+        sent / deployments as f64,
     );
+}
+
+/// Writes that the operator sent, by its own metrics.
+fn sent(metrics: &str) -> f64 {
+    let written = |line: &&str| {
+        line.starts_with("modelward_api_requests_total{")
+            && !["list", "watch", "get"].iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
+    };
+    metrics.lines().filter(written).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 fn main() {

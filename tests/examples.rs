@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -197,35 +194,4 @@ fn wrong_usage_is_told_apart_from_failure() {
     }
     assert_eq!(modelward(&["simulate", "no/such/folder"]).status.code(), Some(1));
     assert_eq!(modelward(&["simulate", "--help"]).status.code(), Some(0));
-}
-
-fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("the cluster listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    answer
-}
-
-#[test]
-fn a_cluster_answers_once_it_has_said_where_and_stops_in_order() {
-    let folder = Folder::new("cluster", &[]);
-    let kubeconfig = folder.0.join("kubeconfig");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
-    let arguments = ["cluster", "examples/canary", "--speed", "max", "--for", "60s", "--kubeconfig"];
-    command.args(arguments).arg(&kubeconfig).current_dir(ROOT).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("the binary runs");
-    let mut first = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
-    assert_eq!(first, format!("export KUBECONFIG={}\n", kubeconfig.display()));
-    let text = fs::read_to_string(&kubeconfig).expect("the kubeconfig");
-    let address = text.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an address").to_owned();
-    assert!(get(&address, "/readyz").ends_with("ok"));
-    let deployment = get(&address, "/apis/modelward.dev/v1alpha1/namespaces/default/modeldeployments/chat");
-    assert!(deployment.contains("\"kind\":\"ModelDeployment\""), "{deployment}");
-    let stopped = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
-    assert!(stopped.success());
-    let status = child.wait().expect("it ends");
-    assert_eq!((status.code(), kubeconfig.exists()), (Some(0), false));
 }
