@@ -40,9 +40,9 @@ pub(super) fn of(situation: &Situation<'_>, record: &Record, candidate: &Candida
     let pods = stage.candidate.min(room).max(running).max(0);
     let planned = planned_weight(situation, record, candidate, stage, pods, stable_pods);
     let weight = unless_stable_is_short(situation, record, candidate, planned);
-    // In place of stable, it gives no pod away.
-    let kept = if weight > candidate.stage_weight { situation.replicas(&candidate.revision).min(wanted) } else { 0 };
-    Goal { pods: pods.max(kept), weight }
+    // In place of stable, it needs the pods for all of the traffic: what the surge has room for, and none is given away.
+    let alone = if weight > candidate.stage_weight { wanted.min(room).max(situation.replicas(&candidate.revision).min(wanted)) } else { 0 };
+    Goal { pods: pods.max(alone), weight }
 }
 
 /// Pods that stable asks for; all if it worked once and its workload is missing and will be made again.

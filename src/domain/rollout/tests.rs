@@ -249,9 +249,12 @@ fn stable_that_loses_all_pods_gives_its_weight_to_a_candidate_with_pods() {
     model.run(60);
     assert_eq!(model.weight_of("b"), 100);
     assert_eq!(model.record().stable, name("a"), "it is no promotion");
+    assert_eq!((model.pods("a"), model.pods("b")), (4, 4), "all of the traffic needs all of the pods");
     model.ready_again("a");
     model.run(60);
     assert_eq!(model.weight_of("b"), 50, "and takes it back when it can");
+    model.run(60);
+    assert_eq!((model.pods("a"), model.pods("b")), (4, 2), "then those that stood in leave");
 }
 
 #[test]
