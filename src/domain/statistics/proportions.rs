@@ -1,0 +1,131 @@
+//! Comparison of two shares: error rates, success rates, shares of requests above a bound.
+//!
+//! Takes the evidence of a rollout, gives a verdict. One sequential test that runs on over all steps, valid at every look.
+
+use crate::domain::statistics::binomial::{Interval, confidence_sequence};
+use crate::domain::statistics::counts::{Counts, Pair};
+use crate::domain::statistics::evidence::{Evidence, StepEvidence};
+use crate::domain::statistics::grid::{Alternative, alternatives};
+use crate::domain::statistics::rates::{self, Tally};
+use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
+use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive, shortfall};
+
+/// Which way a metric gets better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Less is better: errors, slow requests.
+    Lower,
+    /// More is better: successes.
+    Higher,
+}
+
+/// A comparison of two shares.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    better: Better,
+    margin: f64,
+    alpha: f64,
+    minimum: f64,
+    alternatives: Vec<Alternative>,
+}
+
+impl Comparison {
+    /// A test that shows with error probability `alpha` that the candidate is worse by more than `max_regression_percent` of stable's value;
+    /// `minimum` observations of each version are needed in a step.
+    ///
+    /// # Errors
+    /// A margin that is negative, or 100 % and more where more is better; an `alpha` outside of (0, 1); a minimum that is not positive.
+    pub fn new(better: Better, max_regression_percent: f64, alpha: f64, minimum: f64) -> Result<Self, Problem> {
+        let most = if better == Better::Lower { 1e6 } else { 99.999 };
+        if !(0.0..=most).contains(&max_regression_percent) {
+            return Err(Problem::Margin(max_regression_percent));
+        }
+        let (alpha, minimum) = (checked_alpha(alpha)?, checked_positive(minimum)?);
+        Ok(Self { better, margin: max_regression_percent / 100.0, alpha, minimum, alternatives: alternatives() })
+    }
+
+    /// Error probability of this test.
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
+    /// What `evidence` shows when `step` is the current one.
+    pub fn judge(&self, evidence: &Evidence, step: u32) -> Verdict {
+        let in_step = evidence.steps().last().filter(|last| last.step == step);
+        let have = in_step.map_or(0.0, |last| last.counts.candidate.trials().min(last.counts.stable.trials()));
+        Verdict::of(self.finding(evidence), have, self.minimum)
+    }
+
+    /// Logarithm of the e-value of everything seen.
+    pub(super) fn log_e_value(&self, evidence: &Evidence) -> f64 {
+        match self.better {
+            Better::Lower => {
+                let tallies: Vec<Tally> = evidence.steps().iter().map(tally).collect();
+                rates::log_e_value(&tallies, &self.alternatives)
+            }
+            Better::Higher => {
+                let failures: Vec<Pair> = evidence.steps().iter().map(|step| step.counts.complement()).collect();
+                shortfall::log_e_value(&failures, self.margin)
+            }
+        }
+    }
+
+    /// Share of the events of an interval that may be the candidate's on average.
+    pub(super) fn allowed_share(&self, pair: Pair) -> f64 {
+        match self.better {
+            Better::Lower => rates::allowed_share(pair, 1.0 + self.margin),
+            Better::Higher => rates::allowed_share(pair, 1.0 - self.margin),
+        }
+    }
+
+    fn finding(&self, evidence: &Evidence) -> Finding {
+        let total = evidence.total();
+        // Both intervals hold together with 1 - alpha, so everything made of them does.
+        let interval = |counts: Counts| match (counts.share(), confidence_sequence(counts, self.alpha / 2.0)) {
+            (Some(share), Ok(interval)) => Ok((share, interval)),
+            _ => Err(Missing::NoRequests),
+        };
+        let (candidate, stable) = (interval(total.candidate), interval(total.stable));
+        let both = candidate.and_then(|candidate| stable.map(|stable| (candidate, stable)));
+        let figure = |(share, interval): (f64, Interval)| Figure::within(share, interval);
+        Finding {
+            log_e_value: self.log_e_value(evidence),
+            p_value: (-evidence.log_e_peak()).exp().min(1.0),
+            alpha: self.alpha,
+            candidate: candidate.map(figure),
+            stable: stable.map(figure),
+            effect: both.map(|(candidate, stable)| effect(candidate, stable)),
+            relative: both.and_then(|(candidate, stable)| relative(evidence, candidate.1, stable.1)),
+        }
+    }
+}
+
+fn tally(step: &StepEvidence) -> Tally {
+    let candidate = step.counts.candidate.events();
+    Tally { candidate, both: candidate + step.counts.stable.events(), allowed: step.allowed }
+}
+
+fn effect(candidate: (f64, Interval), stable: (f64, Interval)) -> Figure {
+    let interval = Interval { low: candidate.1.low - stable.1.high, high: candidate.1.high - stable.1.low };
+    Figure::within(candidate.0 - stable.0, interval)
+}
+
+/// Relative effect, each step compared with itself: the ratio of Mantel and Haenszel (1959) for rates (Rothman, Greenland, Lash, "Modern epidemiology",
+/// chapter 15), so that weights that move while rates move do not look like an effect.
+fn relative(evidence: &Evidence, candidate: Interval, stable: Interval) -> Result<Figure, Missing> {
+    let weighted = |side: fn(Pair) -> (f64, f64)| -> f64 {
+        let of_step = |step: &StepEvidence| {
+            let (events, others) = side(step.counts);
+            events * (others / (step.counts.candidate.trials() + step.counts.stable.trials()))
+        };
+        evidence.steps().iter().map(of_step).sum()
+    };
+    let above = weighted(|pair| (pair.candidate.events(), pair.stable.trials()));
+    let below = weighted(|pair| (pair.stable.events(), pair.candidate.trials()));
+    if below <= 0.0 {
+        return Err(Missing::StableHasNone);
+    }
+    let quotient = |above: f64, below: f64| Some(above / below - 1.0).filter(|quotient| quotient.is_finite());
+    let value = quotient(above, below).ok_or(Missing::StableHasNone)?;
+    Ok(Figure { value, low: quotient(candidate.low, stable.high), high: quotient(candidate.high, stable.low) })
+}
