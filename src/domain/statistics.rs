@@ -14,7 +14,6 @@ pub mod verdict;
 
 mod grid;
 mod rates;
-mod shortfall;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 use crate::domain::statistics::Problem;
 use crate::domain::statistics::counts::{Counts, Pair};
 use crate::domain::statistics::proportions::Comparison;
+pub use crate::domain::statistics::rates::Tally;
 
 /// Steps that are kept apart; those beyond are counted with the last one, which costs power but no promise.
 pub const STEPS_MAX: usize = 32;
@@ -17,9 +18,8 @@ pub struct StepEvidence {
     pub step: u32,
     /// What both versions counted.
     pub counts: Pair,
-    /// Of all errors of both versions, at most so many are the candidate's on average while it is within the margin: each interval's
-    /// errors times the candidate's share of its requests (its own weighted by 1 + margin).
-    pub allowed: f64,
+    /// What the test needs of each interval, added up.
+    pub tally: Tally,
 }
 
 /// Everything that a comparison of two shares has seen.
@@ -34,12 +34,11 @@ impl Evidence {
     /// Evidence from its stored parts.
     ///
     /// # Errors
-    /// Parts that contradict themselves: steps out of order or too many, more allowed errors than errors, numbers that are not finite.
+    /// Parts that contradict themselves: steps out of order or too many, sums that no intervals lead to, numbers that are not finite.
     pub fn restored(steps: Vec<StepEvidence>, pending: Pair, log_e_peak: f64) -> Result<Self, Problem> {
         let ordered = steps.windows(2).all(|pair| pair[0].step < pair[1].step);
-        let possible = |step: &StepEvidence| (0.0..=events(step.counts) * (1.0 + 1e-9)).contains(&step.allowed);
         let peak = log_e_peak.is_finite() && log_e_peak >= 0.0;
-        if ordered && peak && steps.len() <= STEPS_MAX && steps.iter().all(possible) {
+        if ordered && peak && steps.len() <= STEPS_MAX && steps.iter().all(|step| step.tally.is_possible()) {
             Ok(Self { steps, pending, log_e_peak })
         } else {
             Err(Problem::Contradiction)
@@ -68,14 +67,14 @@ impl Evidence {
     }
 
     fn put(&mut self, step: u32, block: Pair, comparison: &Comparison) -> Result<(), Problem> {
-        let allowed = comparison.allowed_share(block) * events(block);
+        let tally = comparison.tally(block);
         let full = self.steps.len() >= STEPS_MAX;
         match self.steps.last_mut() {
             Some(last) if last.step == step || full => {
                 let counts = last.counts.plus(block)?;
-                *last = StepEvidence { step, counts, allowed: last.allowed + allowed };
+                *last = StepEvidence { step, counts, tally: last.tally.plus(tally) };
             }
-            _ => self.steps.push(StepEvidence { step, counts: block, allowed }),
+            _ => self.steps.push(StepEvidence { step, counts: block, tally }),
         }
         Ok(())
     }
@@ -103,9 +102,4 @@ impl Evidence {
         };
         Pair { candidate: sum(|step| step.counts.candidate), stable: sum(|step| step.counts.stable) }
     }
-}
-
-/// Errors of both versions.
-pub(super) fn events(pair: Pair) -> f64 {
-    pair.candidate.events() + pair.stable.events()
 }

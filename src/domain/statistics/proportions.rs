@@ -6,9 +6,9 @@ use crate::domain::statistics::binomial::{Interval, confidence_sequence};
 use crate::domain::statistics::counts::{Counts, Pair};
 use crate::domain::statistics::evidence::{Evidence, StepEvidence};
 use crate::domain::statistics::grid::{Alternative, alternatives};
-use crate::domain::statistics::rates::{self, Tally};
+use crate::domain::statistics::rates::{self, Null, Tally};
 use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
-use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive, shortfall};
+use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive};
 
 /// Which way a metric gets better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,23 +58,20 @@ impl Comparison {
 
     /// Logarithm of the e-value of everything seen.
     pub(super) fn log_e_value(&self, evidence: &Evidence) -> f64 {
-        match self.better {
-            Better::Lower => {
-                let tallies: Vec<Tally> = evidence.steps().iter().map(tally).collect();
-                rates::log_e_value(&tallies, &self.alternatives)
-            }
-            Better::Higher => {
-                let failures: Vec<Pair> = evidence.steps().iter().map(|step| step.counts.complement()).collect();
-                shortfall::log_e_value(&failures, self.margin)
-            }
-        }
+        let tallies: Vec<Tally> = evidence.steps().iter().map(|step| step.tally).collect();
+        rates::log_e_value(&tallies, self.null(), &self.alternatives)
     }
 
-    /// Share of the events of an interval that may be the candidate's on average.
-    pub(super) fn allowed_share(&self, pair: Pair) -> f64 {
+    /// What the test needs of one interval.
+    pub(super) fn tally(&self, interval: Pair) -> Tally {
+        let errors = if self.better == Better::Lower { interval } else { interval.complement() };
+        Tally::of(errors, self.null())
+    }
+
+    fn null(&self) -> Null {
         match self.better {
-            Better::Lower => rates::allowed_share(pair, 1.0 + self.margin),
-            Better::Higher => rates::allowed_share(pair, 1.0 - self.margin),
+            Better::Lower => Null { offset: 0.0, factor: 1.0 + self.margin },
+            Better::Higher => Null { offset: self.margin, factor: 1.0 - self.margin },
         }
     }
 
@@ -98,11 +95,6 @@ impl Comparison {
             relative: both.and_then(|(candidate, stable)| relative(evidence, candidate.1, stable.1)),
         }
     }
-}
-
-fn tally(step: &StepEvidence) -> Tally {
-    let candidate = step.counts.candidate.events();
-    Tally { candidate, both: candidate + step.counts.stable.events(), allowed: step.allowed }
 }
 
 fn effect(candidate: (f64, Interval), stable: (f64, Interval)) -> Figure {
