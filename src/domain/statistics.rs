@@ -9,7 +9,10 @@ use std::fmt;
 pub mod binomial;
 pub mod counts;
 pub mod evidence;
+pub mod means;
+pub mod planning;
 pub mod proportions;
+pub mod quantiles;
 pub mod verdict;
 
 mod grid;

@@ -6,9 +6,13 @@ use crate::domain::statistics::binomial::{Interval, confidence_sequence};
 use crate::domain::statistics::counts::{Counts, Pair};
 use crate::domain::statistics::evidence::{Evidence, StepEvidence};
 use crate::domain::statistics::grid::{Alternative, alternatives};
+use crate::domain::statistics::planning::PlannedStep;
 use crate::domain::statistics::rates::{self, Null, Tally};
 use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
 use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive};
+
+/// Standard normal quantile of 0.8.
+const FOUR_OF_FIVE: f64 = 0.8416;
 
 /// Which way a metric gets better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,11 @@ impl Comparison {
         Ok(Self { better, margin: max_regression_percent / 100.0, alpha, minimum, alternatives: alternatives() })
     }
 
+    /// Which way the metric gets better.
+    pub fn better(&self) -> Better {
+        self.better
+    }
+
     /// Error probability of this test.
     pub fn alpha(&self) -> f64 {
         self.alpha
@@ -66,6 +75,20 @@ impl Comparison {
     pub(super) fn tally(&self, interval: Pair) -> Tally {
         let errors = if self.better == Better::Lower { interval } else { interval.complement() };
         Tally::of(errors, self.null())
+    }
+
+    /// The best bet's wealth reaches the bar at its mean less 0.84 of its standard deviations (Poisson counts).
+    pub(super) fn would_show(&self, candidate: f64, stable: f64, steps: &[PlannedStep]) -> bool {
+        let share = |share: f64| if self.better == Better::Lower { share } else { 1.0 - share };
+        let expected = |step: &PlannedStep| {
+            Tally::expected(step.candidate, share(candidate), step.stable, share(stable), self.null())
+        };
+        let tallies: Vec<Tally> = steps.iter().map(expected).collect();
+        let bar = -self.alpha.ln();
+        self.alternatives.iter().any(|alternative| {
+            let (mean, deviation) = rates::planned_wealth(&tallies, self.null(), alternative.ratio);
+            alternative.log_weight + mean - FOUR_OF_FIVE * deviation >= bar
+        })
     }
 
     fn null(&self) -> Null {

@@ -56,11 +56,20 @@ pub struct Tally {
 impl Tally {
     /// One interval of counts of errors; both versions have requests.
     pub(super) fn of(errors: Pair, null: Null) -> Self {
-        let part = null.part(errors);
-        let both = errors.candidate.events() + errors.stable.events();
-        let exposure = errors.candidate.trials() * (1.0 - part);
+        Self::from(errors.candidate.events(), errors.stable.events(), errors.candidate.trials(), null.part(errors))
+    }
+
+    /// What so many requests would add on average.
+    pub(super) fn expected(candidate: f64, of_candidate: f64, stable: f64, of_stable: f64, null: Null) -> Self {
+        let weighted = candidate * null.factor;
+        Self::from(candidate * of_candidate, stable * of_stable, candidate, weighted / (weighted + stable))
+    }
+
+    fn from(candidate: f64, stable: f64, requests: f64, part: f64) -> Self {
+        let both = candidate + stable;
+        let exposure = requests * (1.0 - part);
         Self {
-            candidate: errors.candidate.events(),
+            candidate,
             both,
             allowed: both * part,
             exposure,
@@ -111,6 +120,16 @@ impl Tally {
         // No term can be above v itself.
         self.exposure * (1.0 / divisor + variance * (more / divisor) * (more / divisor)).min(1.0)
     }
+}
+
+/// Mean and standard deviation of the logarithm of a bet's wealth when these are the expected counts, and they vary as Poisson counts do.
+pub(super) fn planned_wealth(tallies: &[Tally], null: Null, ratio: f64) -> (f64, f64) {
+    let mean = tallies.iter().map(|tally| tally.log_wealth(ratio, null)).sum();
+    let variance = |tally: &Tally| {
+        let lost = if tally.both > 0.0 { (tally.allowed / tally.both * (ratio - 1.0)).ln_1p() } else { 0.0 };
+        tally.candidate * (ratio.ln() - lost).powi(2) + (tally.both - tally.candidate) * lost * lost
+    };
+    (mean, tallies.iter().map(variance).sum::<f64>().sqrt())
 }
 
 /// Logarithm of the wealth of all bets together.

@@ -1,6 +1,6 @@
 //! How often and how soon a worse candidate is found. `--nocapture` prints the table of `docs/statistics.md`.
 
-use super::support::{Rollout, constant, runs};
+use super::support::{Rollout, constant, planned, runs};
 use crate::domain::statistics::proportions::{Better, Comparison};
 
 #[test]
@@ -15,6 +15,7 @@ fn power_table() {
                 looks_per_step: 20,
                 seconds_per_look: 30.0,
                 shares: constant,
+                choose: planned,
                 candidate,
                 stable: 0.005,
             };

@@ -63,12 +63,18 @@ pub struct Rollout {
     pub seconds_per_look: f64,
     /// Share of events of candidate and stable, by look.
     pub shares: fn(u32, f64, f64) -> (f64, f64),
+    /// Weight that a controller chooses, given that of the step and the evidence so far.
+    pub choose: fn(f64, f64) -> f64,
     pub candidate: f64,
     pub stable: f64,
 }
 
 pub fn constant(_look: u32, candidate: f64, stable: f64) -> (f64, f64) {
     (candidate, stable)
+}
+
+pub fn planned(weight: f64, _log_e_peak: f64) -> f64 {
+    weight
 }
 
 impl Rollout {
@@ -80,7 +86,8 @@ impl Rollout {
             for _ in 0..self.looks_per_step {
                 look += 1;
                 let requests = (self.requests_per_second * self.seconds_per_look).round() as u64;
-                let of_candidate = draws.binomial(requests, *weight);
+                let weight = (self.choose)(*weight, evidence.log_e_peak());
+                let of_candidate = draws.binomial(requests, weight);
                 let (candidate, stable) = (self.shares)(look, self.candidate, self.stable);
                 let pair = Pair {
                     candidate: counts(draws.binomial(of_candidate, candidate), of_candidate),
@@ -125,6 +132,18 @@ fn tail(events: u64, trials: u64, share: f64) -> f64 {
         term *= (trials - count) as f64 / (count + 1) as f64 * share / (1.0 - share);
     }
     1.0 - below
+}
+
+/// Mean over (0, 1) by the midpoint rule.
+pub fn average(function: impl Fn(f64) -> f64) -> f64 {
+    let points = 20_000;
+    (0..points).map(|point| function((f64::from(point) + 0.5) / f64::from(points))).sum::<f64>() / f64::from(points)
+}
+
+/// Probability of exactly `events` of `trials`.
+pub fn binomial(events: u32, trials: u32, share: f64) -> f64 {
+    let ways: f64 = (0..events).map(|count| f64::from(trials - count) / f64::from(count + 1)).product();
+    ways * share.powi(events as i32) * (1.0 - share).powi((trials - events) as i32)
 }
 
 /// Seeds from the environment, for a longer run.
