@@ -26,5 +26,5 @@ pub(super) fn alternatives() -> Vec<Alternative> {
 
 fn weight(log: f64) -> f64 {
     let distance = (log / std::f64::consts::LN_2).ln();
-    1.0 / (1.0 + distance * distance)
+    1.0 / (1.0 + 3.0 * distance * distance)
 }

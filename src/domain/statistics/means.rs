@@ -1,15 +1,16 @@
 //! Comparison of two means (latency, tokens, cost): asymptotic, at every look at once.
 //!
-//! Takes moments by step, gives a verdict. Each step compares the versions with each other and enters with the inverse of its variance, so
-//! that weights that move while the level moves do not look like an effect. The promise holds for large samples only: the
-//! first look of a step is at 10 observations of each version, and heavy tails need many more.
+//! Takes moments by step, gives a verdict. Each step compares the versions with each other, so that weights that move while the level moves do
+//! not look like an effect. The promise holds for large samples only: a step enters with the minimum of observations of each version,
+//! at least 10, and skewed metrics need more. In simulations of log-normal latencies (standard deviation of the logarithm 1) at the edge of
+//! the margin, a promise of 5 % became 6.4 % false alarms with a minimum of 10 (more is better), and at most 1.2 % with a minimum of 100.
 
 use crate::domain::statistics::evidence::STEPS_MAX;
 use crate::domain::statistics::proportions::Better;
 use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
 use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive, counts};
 
-/// Observations of each version below which a step says nothing: with fewer, an estimated variance breaks the promise.
+/// Observations of each version that a step needs in any case: with fewer, an estimated variance breaks the promise.
 pub const LEAST: f64 = 10.0;
 
 /// Observations at which the interval is tightest, unless the plan says otherwise.
@@ -175,7 +176,7 @@ struct Score {
 
 impl MeanComparison {
     /// A test that shows with error probability `alpha`, for large samples, that the candidate's mean is worse by more than `max_regression_percent`
-    /// of stable's; `minimum` observations of each version are needed in a step.
+    /// of stable's; steps with fewer than `minimum` observations (at least [`LEAST`]) of a version do not count yet.
     ///
     /// # Errors
     /// A margin that is negative or above a million percent, an `alpha` outside of (0, 1), a minimum that is not positive.
@@ -231,27 +232,28 @@ impl MeanComparison {
         Ok(self.figure(Score { difference: moments.mean, variance: moments.of_mean(), number: moments.number }))
     }
 
-    /// The steps' differences, weighted by the inverse of their variances.
+    /// The steps' differences, weighted by `n m / (n + m)`: not by their variances, which go up and down with skewed means and would pull them.
     fn score(&self, steps: &[StepMoments], weighing: Weighing) -> Result<Score, Missing> {
-        let large = |step: &&StepMoments| step.moments.candidate.number.min(step.moments.stable.number) >= LEAST;
+        let large = |step: &&StepMoments| step.moments.candidate.number.min(step.moments.stable.number) >= self.minimum;
         let mut scores = steps.iter().filter(large).map(|step| self.of_step(step.moments, weighing)).peekable();
         if scores.peek().is_none() {
             return Err(Missing::TooFew);
         }
-        let (mut weighted, mut weights, mut number) = (0.0, 0.0, 0.0);
-        for score in scores.flatten() {
-            weighted += score.difference / score.variance;
-            weights += 1.0 / score.variance;
+        let (mut difference, mut variance, mut weights, mut number) = (0.0, 0.0, 0.0, 0.0);
+        for (weight, score) in scores.flatten() {
+            difference += weight * score.difference;
+            variance += weight * weight * score.variance;
+            weights += weight;
             number += score.number;
         }
         if weights <= 0.0 {
             return Err(Missing::NoVariance);
         }
-        Ok(Score { difference: weighted / weights, variance: 1.0 / weights, number })
+        Ok(Score { difference: difference / weights, variance: variance / weights / weights, number })
     }
 
-    /// None: no variance to judge by.
-    fn of_step(&self, MomentPair { candidate, stable }: MomentPair, weighing: Weighing) -> Option<Score> {
+    /// The step's weight and difference; none: no variance to judge by.
+    fn of_step(&self, MomentPair { candidate, stable }: MomentPair, weighing: Weighing) -> Option<(f64, Score)> {
         let worse = if self.better == Better::Lower { 1.0 } else { -1.0 };
         let (sign, factor) = match weighing {
             Weighing::Effect => (1.0, 1.0),
@@ -263,7 +265,9 @@ impl MeanComparison {
         let noise = (candidate.mean.abs() + stable.mean.abs()) * 1e-12;
         let usable = variance > noise * noise && variance > 1e-100;
         let difference = sign * (candidate.mean - factor * stable.mean);
-        usable.then_some(Score { difference, variance, number: candidate.number + stable.number })
+        let number = candidate.number + stable.number;
+        let weight = candidate.number * (stable.number / number);
+        usable.then_some((weight, Score { difference, variance, number }))
     }
 
     /// `rho^2 t` of the asymptotic confidence sequence, with `rho` such that it is tightest at the planned number (Waudby-Smith and others 2024,

@@ -11,8 +11,8 @@ use crate::domain::statistics::rates::{self, Null, Tally};
 use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
 use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive};
 
-/// Standard normal quantile of 0.8.
-const FOUR_OF_FIVE: f64 = 0.8416;
+/// Standard deviations by which planning stays below the mean wealth. The test may stop at any look, which finds still more.
+const SPARE: f64 = 0.8416;
 
 /// Which way a metric gets better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +80,12 @@ impl Comparison {
     /// The best bet's wealth reaches the bar at its mean less 0.84 of its standard deviations (Poisson counts).
     pub(super) fn would_show(&self, candidate: f64, stable: f64, steps: &[PlannedStep]) -> bool {
         let share = |share: f64| if self.better == Better::Lower { share } else { 1.0 - share };
-        let expected = |step: &PlannedStep| {
-            Tally::expected(step.candidate, share(candidate), step.stable, share(stable), self.null())
-        };
+        let expected = |step: &PlannedStep| Tally::expected(step.candidate, share(candidate), step.stable, share(stable), self.null());
         let tallies: Vec<Tally> = steps.iter().map(expected).collect();
         let bar = -self.alpha.ln();
         self.alternatives.iter().any(|alternative| {
             let (mean, deviation) = rates::planned_wealth(&tallies, self.null(), alternative.ratio);
-            alternative.log_weight + mean - FOUR_OF_FIVE * deviation >= bar
+            alternative.log_weight + mean - SPARE * deviation >= bar
         })
     }
 

@@ -251,6 +251,7 @@ fn bets(quantile: f64, direction: f64) -> Vec<[f64; 3]> {
 }
 
 fn wealth(bets: &[[f64; 3]], counts: Counts) -> f64 {
-    let terms: Vec<f64> = bets.iter().map(|[weight, event, other]| weight + counts.events() * event + counts.complement().events() * other).collect();
+    let terms: Vec<f64> =
+        bets.iter().map(|[weight, event, other]| weight + counts.events() * event + counts.complement().events() * other).collect();
     log_sum_exp(&terms)
 }

@@ -68,14 +68,7 @@ impl Tally {
     fn from(candidate: f64, stable: f64, requests: f64, part: f64) -> Self {
         let both = candidate + stable;
         let exposure = requests * (1.0 - part);
-        Self {
-            candidate,
-            both,
-            allowed: both * part,
-            exposure,
-            exposure_part: exposure * part,
-            exposure_square: exposure * part * part,
-        }
+        Self { candidate, both, allowed: both * part, exposure, exposure_part: exposure * part, exposure_square: exposure * part * part }
     }
 
     pub(super) fn plus(self, more: Self) -> Self {

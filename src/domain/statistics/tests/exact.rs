@@ -80,14 +80,14 @@ fn the_rival_keeps_the_promise_as_well() {
 fn the_mean_of_the_e_value_of_a_quantile_is_at_most_one() {
     let comparison = QuantileComparison::new(vec![100.0, 200.0], 0.75, 50.0, 0.05, 1.0).unwrap();
     // Shares at or below 100 and 200, of candidate and stable: the candidate's quantile is at most 1.5 times stable's.
-    for (candidate, stable) in [((0.75, 0.9), (0.75, 0.9)), ((0.75, 0.75), (0.8, 1.0)), ((0.2, 0.75), (0.74, 0.8)), ((0.0, 0.3), (0.5, 0.7))] {
+    for (candidate, stable) in
+        [((0.75, 0.9), (0.75, 0.9)), ((0.75, 0.75), (0.8, 1.0)), ((0.2, 0.75), (0.74, 0.8)), ((0.0, 0.3), (0.5, 0.7))]
+    {
         let mut mean = 0.0;
         for (chance, below) in histograms(5, candidate) {
             for (other, of_stable) in histograms(6, stable) {
-                let pair = HistogramPair {
-                    candidate: Histogram::new(&below, 5.0).unwrap(),
-                    stable: Histogram::new(&of_stable, 6.0).unwrap(),
-                };
+                let pair =
+                    HistogramPair { candidate: Histogram::new(&below, 5.0).unwrap(), stable: Histogram::new(&of_stable, 6.0).unwrap() };
                 let mut evidence = QuantileEvidence::default();
                 evidence.add(0, &pair, &comparison).unwrap();
                 mean += chance * other * comparison.judge(&evidence, 0).finding().log_e_value.exp();
