@@ -83,8 +83,8 @@ pub fn confidence_sequence(counts: Counts, alpha: f64) -> Result<Interval, Probl
     let excluded = |logit: f64| log_ratio(counts, Beta::JEFFREYS, Odds::logit(logit)) >= bar;
     let odds = (counts.events() / counts.complement().events()).ln();
     let middle = odds.clamp(-LOGIT_END, LOGIT_END);
-    let low = if estimate <= 0.0 { 0.0 } else { Odds::logit(edge(-LOGIT_END, middle, &excluded)).share };
-    let high = if estimate >= 1.0 { 1.0 } else { Odds::logit(edge(LOGIT_END, middle, &excluded)).share };
+    let low = if estimate <= 0.0 { 0.0 } else { Odds::logit(edge(-LOGIT_END, middle, excluded)).share };
+    let high = if estimate >= 1.0 { 1.0 } else { Odds::logit(edge(LOGIT_END, middle, excluded)).share };
     Ok(Interval { low: low.min(estimate), high: high.max(estimate) })
 }
 

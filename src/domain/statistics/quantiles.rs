@@ -215,7 +215,7 @@ impl QuantileComparison {
         let bar = -(self.alpha / 4.0).ln();
         let claimed = |bets: &[[f64; 3]], counts: &Counts| wealth(bets, *counts) >= bar;
         let bounds = || self.bounds.iter().zip(&histogram.below);
-        let low = bounds().filter(|(_, counts)| claimed(&self.below, counts)).map(|(bound, _)| *bound).last();
+        let low = bounds().filter(|(_, counts)| claimed(&self.below, counts)).map(|(bound, _)| *bound).next_back();
         let high = bounds().find(|(_, counts)| claimed(&self.above, counts)).map(|(bound, _)| *bound);
         let value = self.interpolated(histogram).ok_or(Missing::OutsideOfBuckets)?;
         Ok(Figure { value, low: Some(low.unwrap_or(0.0)), high })

@@ -6,6 +6,7 @@ use crate::domain::statistics::counts::{Counts, Pair};
 use crate::domain::statistics::evidence::Evidence;
 use crate::domain::statistics::grid::alternatives;
 use crate::domain::statistics::proportions::{Better, Comparison};
+use crate::domain::statistics::rates::{self, Null, Tally};
 use crate::domain::statistics::verdict::Verdict;
 use crate::domain::statistics::{Missing, Problem, error_share};
 
@@ -165,4 +166,17 @@ fn the_error_probability_is_shared_out() {
     }
     assert!(Comparison::new(Better::Higher, 100.0, 0.05, 1.0).is_err());
     assert!(Comparison::new(Better::Lower, f64::NAN, 0.05, 1.0).is_err());
+}
+
+#[test]
+fn sums_of_intervals_without_failures_count_fully_against_a_regression() {
+    let null = Null { offset: 0.1, factor: 0.9 };
+    let pair = |of_candidate, of_stable| Pair { candidate: counts(0, of_candidate), stable: counts(0, of_stable) };
+    let tallies = [(1, 30), (20, 11), (3, 28)].map(|(candidate, stable)| Tally::of(pair(candidate, stable), null));
+    let sum = tallies.iter().fold(Tally::default(), |sum, tally| sum.plus(*tally));
+    for bet in alternatives() {
+        let alone = [bet];
+        let (summed, apart) = (rates::log_e_value(&[sum], null, &alone), rates::log_e_value(&tallies, null, &alone));
+        assert!(summed <= apart + 1e-12 && summed < bet.log_weight, "{summed} {apart}");
+    }
 }
