@@ -103,7 +103,7 @@ impl fmt::Display for Missing {
 
 /// Error probability of each of `tests` tests so that all of them together err with at most `1 - confidence_percent / 100`.
 ///
-/// Bonferroni's inequality (Dunn 1961, "Multiple comparisons among means", section 2): whatever the tests have to do with each other.
+/// Bonferroni's inequality (Dunn 1961, "Multiple comparisons among means"): whatever the tests have to do with each other.
 ///
 /// # Errors
 /// A confidence outside of (0, 100), or no test.

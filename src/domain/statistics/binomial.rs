@@ -60,7 +60,7 @@ impl Odds {
 
 /// Logarithm of the Beta-Binomial mixture likelihood ratio against the share `share`: under it a nonnegative martingale of
 /// mean 1 in the number of trials, however looks are chosen (Robbins 1970, "Statistical methods related to the law of the iterated
-/// logarithm", section 2). Finite for every share in 0-1; beyond 1e-300 it stands for the nearest share within.
+/// logarithm"). Finite for every share in 0-1; beyond 1e-300 it stands for the nearest share within.
 pub fn log_mixture_ratio(counts: Counts, prior: Beta, share: f64) -> f64 {
     log_ratio(counts, prior, Odds::of(share))
 }
@@ -73,7 +73,7 @@ fn log_ratio(counts: Counts, prior: Beta, at: Odds) -> f64 {
 /// Shares that no look so far has ruled out, over any number of looks with error probability `alpha` in all.
 ///
 /// Inverts [`log_mixture_ratio`] with Jeffreys' prior: every share against which it stays below `ln(1 / alpha)` (Robbins 1970; Howard and others
-/// 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences", section 3.2). Exact for a constant share, no trials: 0-1.
+/// 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences"). Exact for a constant share, no trials: 0-1.
 ///
 /// # Errors
 /// An `alpha` outside of (0, 1).
@@ -111,7 +111,7 @@ fn width(beta: Beta) -> f64 {
 }
 
 /// `x ln(x / mean) + mean - x`, without cancellation when both are close (Loader 2000, "Fast and accurate computation of binomial
-/// probabilities", section 3).
+/// probabilities").
 pub(super) fn deviance(x: f64, mean: f64) -> f64 {
     if x <= 0.0 {
         return mean;

@@ -271,7 +271,7 @@ impl MeanComparison {
     }
 
     /// `rho^2 t` of the asymptotic confidence sequence, with `rho` such that it is tightest at the planned number (Waudby-Smith and others 2024,
-    /// "Time-uniform central limit theory and asymptotic confidence sequences", appendix on tuning; `alpha` as of a two-sided one).
+    /// "Time-uniform central limit theory and asymptotic confidence sequences"; `alpha` as of a two-sided one).
     fn scale(&self, alpha: f64, number: f64) -> f64 {
         let twice = -2.0 * alpha.min(0.5).ln();
         (twice + (twice + 1.0).ln()) / self.tightest_at * number

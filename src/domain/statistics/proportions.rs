@@ -123,8 +123,7 @@ fn effect(candidate: (f64, Interval), stable: (f64, Interval)) -> Figure {
     Figure::within(candidate.0 - stable.0, interval)
 }
 
-/// Relative effect, each step compared with itself: the ratio of Mantel and Haenszel (1959) for rates (Rothman, Greenland, Lash, "Modern epidemiology",
-/// chapter 15), so that weights that move while rates move do not look like an effect.
+/// Relative effect, each step compared with itself: the ratio of Mantel and Haenszel (1959) for rates (Rothman, Greenland, Lash, "Modern epidemiology"), so that weights that move while rates move do not look like an effect.
 fn relative(evidence: &Evidence, candidate: Interval, stable: Interval) -> Result<Figure, Missing> {
     let weighted = |side: fn(Pair) -> (f64, f64)| -> f64 {
         let of_step = |step: &StepEvidence| {

@@ -4,10 +4,10 @@
 //! not exceed. For one bound, requests at or below it are a proportion, tested against the quantile's share by a mixture of one-sided bets (Robbins
 //! 1970). A false alarm needs a false claim about the bucket bound next to the true quantile of one of the versions; the claims about bounds
 //! further away imply it. So two bounds bear all of the error probability however many buckets there are, half of it each (inversion of
-//! confidence sequences for quantiles: Howard, Ramdas 2022, "Sequential estimation of quantiles", section 2). Each version's distribution is taken
+//! confidence sequences for quantiles: Howard, Ramdas 2022, "Sequential estimation of quantiles"). Each version's distribution is taken
 //! as constant over the rollout.
 
-use crate::domain::statistics::counts::Counts;
+use crate::domain::statistics::counts::{Counts, Pair};
 use crate::domain::statistics::grid::alternatives;
 use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
 use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive, log_sum_exp};
@@ -59,6 +59,15 @@ pub struct HistogramPair {
     pub candidate: Histogram,
     /// The version that it is compared with.
     pub stable: Histogram,
+}
+
+impl HistogramPair {
+    /// Requests above the `place`-th bound, for a comparison of shares (less is better), which tells finer differences than buckets do; none: there is
+    /// no such bound.
+    pub fn above(&self, place: usize) -> Option<Pair> {
+        let above = |histogram: &Histogram| histogram.below.get(place).map(|counts| counts.complement());
+        Some(Pair { candidate: above(&self.candidate)?, stable: above(&self.stable)? })
+    }
 }
 
 /// Everything that a comparison of quantiles has seen.

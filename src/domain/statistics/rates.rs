@@ -9,7 +9,7 @@
 //! over intervals is a nonnegative supermartingale of mean at most 1 under every point of the null, and by Ville's inequality (1939) it
 //! ever reaches `1 / alpha` with probability at most `alpha`: exactly, with few errors or none, for weights that move, and for rates that move with
 //! the time of day as long as both versions see the same day. Without offset it is the conditional test of two Poisson rates
-//! (Przyborowski and Wilenski 1940) played as a bet (Shafer 2021, "Testing by betting", section 2); mixing over `r` keeps the mean (Robbins 1970).
+//! (Przyborowski and Wilenski 1940) played as a bet (Shafer 2021, "Testing by betting"); mixing over `r` keeps the mean (Robbins 1970).
 //!
 //! Intervals of a step are kept as sums only. Of the errors, the sum of `h (x + y)`: `-ln(1 + h (r - 1))` is convex in `h`, so the mean `h` in the
 //! place of each can only lower the wealth. Of the requests, `v = n (1 - h)` and the moments of `h` by it: with `d = r - 1` and the mean `g`,

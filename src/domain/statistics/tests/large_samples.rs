@@ -161,3 +161,15 @@ fn a_quantile_is_interpolated_and_bounded_by_buckets() {
     assert_eq!((stable.low, stable.high), (Some(100.0), Some(200.0)));
     assert_eq!(verdict.finding().candidate, Err(Missing::OutsideOfBuckets));
 }
+
+#[test]
+fn the_share_above_a_bound_is_what_the_bucket_leaves() {
+    let pair = HistogramPair {
+        candidate: Histogram::new(&[100.0, 500.0], 1000.0).unwrap(),
+        stable: Histogram::new(&[800.0, 990.0], 1000.0).unwrap(),
+    };
+    let above = pair.above(1).unwrap();
+    assert_eq!((above.candidate.share(), above.stable.share()), (Some(0.5), Some(0.01)));
+    assert_eq!(pair.above(2), None);
+    assert!(Histogram::new(&[5.0, 4.0], 10.0).is_err() && Histogram::new(&[5.0, 14.0], 10.0).is_err());
+}

@@ -2,7 +2,7 @@
 //!
 //! The null bounds the candidate's share of failures `q` by a line in stable's, `q <= offset + factor s`. For a success rate that may be at least
 //! `1 - margin` times stable's: `offset = margin`, `factor = 1 - margin`. The e-value is a Beta-Binomial mixture likelihood of both versions divided
-//! by the greatest likelihood that the null allows (Wasserman, Ramdas, Balakrishnan 2020, "Universal inference", sections 2 and 8, with a mixture
+//! by the greatest likelihood that the null allows (Wasserman, Ramdas, Balakrishnan 2020, "Universal inference", with a mixture
 //! in place of the plug-in). Whatever null point is true, the divisor is at least its likelihood, so the quotient is at most a
 //! nonnegative martingale of mean 1: exact at every look, for whatever ratio of requests chosen from the past. It depends on the counts of each
 //! step only; every step has its own divisor, so rates may differ between steps; within a step each version's share is taken as constant.
