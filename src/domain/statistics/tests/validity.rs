@@ -10,7 +10,7 @@ fn false_alarms(rollout: &Rollout, comparison: &Comparison, runs: u64) -> u64 {
 }
 
 fn assert_kept(name: &str, rollout: &Rollout, comparison: &Comparison) {
-    let runs = runs(200);
+    let runs = runs(150);
     let alarms = false_alarms(rollout, comparison, runs);
     println!("{name}: {alarms} false alarms of {runs}");
     assert!(clopper_pearson_low(alarms, runs) <= ALPHA, "{name}: {alarms} of {runs}");
