@@ -11,3 +11,4 @@ pub mod rollout;
 pub mod settings;
 pub mod size;
 pub mod split;
+pub mod statistics;
