@@ -32,7 +32,7 @@ pub struct Decision {
     pub generation: i64,
     /// Who gets how much.
     pub split: Split,
-    /// Weight of the stage that the rollout is in, percent; 100 is the last.
+    /// Weight of the stage that the rollout is in, percent; 0 is a preview, 100 the last.
     pub stage_weight: i32,
     /// Why.
     pub cause: Cause,
@@ -89,7 +89,7 @@ pub struct Retreat {
 pub struct Candidate {
     /// Which.
     pub revision: RevisionName,
-    /// Weight of the stage it is in, percent; 100 is the last.
+    /// Weight of the stage it is in, percent; 0 is a preview, 100 the last.
     pub stage_weight: i32,
     /// Pods that the present decision asks for.
     pub pods: i32,
@@ -147,7 +147,7 @@ impl Decision {
         let candidate = self.split.candidate.as_ref();
         let overriding = self.overriding.as_ref();
         (1..=NUMBER_MAX).contains(&self.number)
-            && (1..=100).contains(&self.stage_weight)
+            && (0..=100).contains(&self.stage_weight)
             && candidate
                 .is_none_or(|share| named(&share.revision) && (0..=100).contains(&share.weight) && share.revision != self.split.stable)
             && named(&self.split.stable)

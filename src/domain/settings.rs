@@ -29,10 +29,10 @@ pub enum Hold {
     UntilPromoted,
 }
 
-/// One step of a canary.
+/// One step on the way of a new version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Percent of traffic for the candidate, 1-100.
+    /// Percent of traffic for the candidate, 0-100. 0 is a preview: all pods, and no traffic (blue/green).
     pub weight: i32,
     /// What ends it.
     pub hold: Hold,
@@ -73,10 +73,10 @@ pub const FULL_WEIGHT: i32 = 100;
 impl Settings {
     /// Weight of the first stage: the first step's, or all at once.
     pub fn first_weight(&self) -> i32 {
-        self.next_weight(0)
+        self.next_weight(-1)
     }
 
-    /// Weight of the stage after one of `weight`: of the first step above it, else 100.
+    /// Weight of the stage after one of `weight`: of the first step above it, else 100. Nothing is below a preview's 0.
     ///
     /// Stages are told apart by weight, not by index, so that steps may be edited while a rollout runs: the weight
     /// stays, and the first step above it comes next.

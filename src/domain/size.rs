@@ -59,6 +59,8 @@ pub fn share_by_pods(candidate: i32, stable: i32) -> i32 {
 /// By pods, N 4, surge 100 %: 10 % is 1 + 4 (a share of 20), 50 % is 4 + 4; 80 % asks for 16 pods and stays at 4 + 4, a
 /// share of 50. Surge one pod: 50 % is 3 + 2.
 ///
+/// A weight of 0 is a preview: N 4 is 4 + 4. With less room than that, as many as it holds beside all of stable.
+///
 /// Headroom yields to stable: N 4, surge one pod, headroom 400: 25 % is 2 + 3, for stable needs 3 for its 75 %.
 pub fn stage_pods(settings: &Settings, weight: i32) -> StagePods {
     let wanted = settings.replicas;
@@ -68,6 +70,7 @@ pub fn stage_pods(settings: &Settings, weight: i32) -> StagePods {
     }
     let candidate = match settings.traffic {
         _ if weight >= FULL_WEIGHT => wanted,
+        _ if weight <= 0 => wanted.min(surge),
         TrafficMode::Gateway => {
             let room = wanted.saturating_add(surge) - pods_for_weight(wanted, FULL_WEIGHT - weight, 100);
             pods_for_weight(wanted, weight, settings.headroom_percent).min(room)
@@ -135,6 +138,9 @@ mod tests {
         let all = Surge::Percent(100);
         let one = Surge::Pods(1);
         let cases = [
+            (4, all, Gateway, 100, 0, (4, 4)),
+            (4, one, Gateway, 100, 0, (1, 4)),
+            (4, all, ReplicaRatio, 100, 0, (4, 4)),
             (4, all, Gateway, 100, 10, (1, 4)),
             (4, all, Gateway, 100, 50, (2, 4)),
             (4, all, Gateway, 100, 100, (4, 4)),

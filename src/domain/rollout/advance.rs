@@ -232,7 +232,9 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     let weight = record.decision.split.candidate_weight();
     let short = situation.ready(&candidate.revision) < candidate.pods;
     // A hold is time with all pods ready; and the last stage ends with what replaces stable, so all pods have to be there.
-    if short && (widened(situation, weight) || (weight == FULL_WEIGHT && candidate.stage_weight == FULL_WEIGHT)) {
+    // A preview is all of its pods.
+    let whole = weight == candidate.stage_weight && [0, FULL_WEIGHT].contains(&weight);
+    if short && (widened(situation, weight) || whole) {
         let waiting_since = if candidate.reached.is_some() { situation.stamp() } else { candidate.waiting_since };
         let next = Candidate { reached: None, waiting_since, ..candidate.clone() };
         return wait_for_pods(situation, record, &next);
@@ -278,7 +280,11 @@ fn note_in_effect(situation: &Situation<'_>, mut record: Record, candidate: &Can
     record.candidate = Some(next.clone());
     record.settled = record.decision.clone();
     let weight = record.decision.split.candidate_weight();
-    let reason = Reason::new("WeightChanged", format!("version {} gets {weight} %", situation.view(&candidate.revision).version));
+    let version = situation.view(&candidate.revision).version;
+    let reason = match candidate.stage_weight {
+        0 => Reason::new("PreviewReady", format!("version {version} is fully up, without traffic: look at it by its preview Service")),
+        _ => Reason::new("WeightChanged", format!("version {version} gets {weight} %")),
+    };
     let plan = keep(situation, record, &next, State::Progressing, reason.clone()).look_at(reached);
     if weight == FULL_WEIGHT { plan } else { plan.note(false, reason) }
 }
@@ -298,7 +304,7 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
         return exchange(situation, record, candidate);
     }
     let (next_weight, hold) = (situation.settings.next_weight(weight), situation.settings.hold_at(weight));
-    let held = format!("holding at {weight} %");
+    let held = if weight == 0 { "previewing without traffic".to_owned() } else { format!("holding at {weight} %") };
     match hold {
         Some(Hold::For(time)) if !candidate.hold_ended && situation.now < reached + time => {
             let reason = Reason::new("Holding", format!("{held} until {}", reached + time));

@@ -60,6 +60,7 @@ fn planned_weight(situation: &Situation<'_>, record: &Record, candidate: &Candid
     let weight = candidate.stage_weight;
     let complete = pods >= stage.candidate;
     let planned = match settings.traffic {
+        _ if weight <= 0 => 0,
         TrafficMode::Gateway if complete => weight,
         TrafficMode::Gateway => weight.min(weight_covered(settings.replicas, pods, 100)),
         // The pin to the candidate comes once all its pods are ready; before that it grows while both share the Service.

@@ -54,7 +54,7 @@ fn promote(record: &mut Record) -> Result<String, String> {
         Some(candidate) if candidate.retreat.is_some() => Err("the rollout is being taken back".to_owned()),
         Some(candidate) if candidate.reached.is_some() && weight == candidate.stage_weight => {
             candidate.hold_ended = true;
-            Ok(format!("the hold at {weight} % ends"))
+            Ok(if weight == 0 { "the preview ends".to_owned() } else { format!("the hold at {weight} % ends") })
         }
         Some(candidate) => Err(format!("no hold to end: {} % is not reached; promote-full skips all holds", candidate.stage_weight)),
         None => Err("no rollout in progress".to_owned()),

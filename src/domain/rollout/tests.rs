@@ -1,6 +1,7 @@
 //! Decisions played in a small model of a cluster: pods get ready after a while, routes are accepted after a while, and
 //! the operator may die between any two writes.
 
+mod blue_green;
 mod fuzz;
 mod model;
 mod trouble;
