@@ -9,10 +9,14 @@
 
 pub mod access;
 mod body;
+mod escalation;
+mod impersonation;
 mod log;
 mod negotiate;
 mod options;
 mod other;
+mod policy;
+pub mod rbac;
 mod read;
 mod reply;
 mod request;
@@ -25,12 +29,14 @@ use std::sync::Arc;
 
 use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
 pub use self::body::{BODY_BYTES_MAX, too_large};
+pub use self::impersonation::Impersonation;
+use self::policy::Policy;
 pub use self::reply::{Answer, Reply};
 pub use self::request::{ApiRequest, Query, RequestInfo};
 pub use self::stream::{FrameSink, SharedStreamInterceptor, VirtualClock};
 pub use self::transport::response;
 use crate::sim::api_error::ApiError;
-use crate::sim::cluster::{Cluster, Identity};
+use crate::sim::cluster::Cluster;
 use crate::sim::discovery;
 use crate::sim::kinds::{Resource, builtin};
 use crate::sim::openapi::OpenApi;
@@ -45,8 +51,10 @@ pub type OpenSink<'a> = &'a mut dyn FnMut() -> Box<dyn FrameSink>;
 /// What the HTTP surface keeps between requests.
 #[derive(Default)]
 pub struct Front {
-    /// Decides who may do what; absent: everybody everything.
+    /// Decides who may do what; absent: see `roles`.
     pub authorizer: Option<Box<dyn Authorizer + Send>>,
+    /// Without an authorizer: the stored roles and bindings decide. Otherwise everybody may do everything.
+    pub roles: bool,
     /// Interferes with requests; absent: nobody.
     pub interceptor: Option<Box<dyn Interceptor + Send>>,
     /// Interferes with watches that are opened from now on; absent: nobody.
@@ -86,7 +94,7 @@ struct Call<'a> {
     key: String,
     /// How many revisions behind a list is answered; 0 ordinarily.
     lag: u64,
-    authorizer: Option<&'a (dyn Authorizer + Send)>,
+    policy: Policy<'a>,
 }
 
 impl Front {
@@ -157,31 +165,28 @@ impl Front {
 
     fn serve(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Result<Answer, ApiError> {
         let Asked { request, query, info, lag } = *asked;
-        self.check_access(&request.identity, &Attributes::of(info))?;
+        let policy = self.policy();
+        if let Some(impersonation) = &request.impersonation {
+            impersonation.check(|by, attributes| policy.check(cluster, by, attributes))?;
+        }
+        policy.check(cluster, &request.identity, &Attributes::of(info))?;
         if !info.is_resource {
             return self.other_path(cluster, request, query, info).map(Answer::Whole);
         }
         if let Some(review) = discovery::review(&info.group, &info.version, &info.resource) {
-            return self.review(request, info, review).map(Answer::Whole);
+            return self.review(cluster, request, info, review).map(Answer::Whole);
         }
         let Some(resource) = cluster.kinds().lookup(&info.group, &info.version, &info.resource) else {
             return Err(unknown(&info.group));
         };
         let resource = Arc::clone(resource);
         let key = format!("{}/{}", resource.key(), resource.id.version);
-        let call = Call { request, query, info, resource, key, lag, authorizer: self.authorizer.as_deref() };
+        let call = Call { request, query, info, resource, key, lag, policy: self.policy() };
         call.check_place()?;
         if call.info.verb == "watch" {
             return call.watch(cluster, &self.clock, self.stream_interceptor.as_ref(), open);
         }
         call.respond(cluster).map(Answer::Whole)
-    }
-
-    fn check_access(&self, who: &Identity, attributes: &Attributes<'_>) -> Result<(), ApiError> {
-        match &self.authorizer {
-            Some(authorizer) if !authorizer.allows(who, attributes) => Err(attributes.refusal(who)),
-            _ => Ok(()),
-        }
     }
 }
 
