@@ -42,7 +42,11 @@ impl Call<'_> {
             if self.may(cluster, &Attributes { verb: "escalate", ..Attributes::of(self.info) }) {
                 return Ok(());
             }
-            rules_of(object)
+            if object["aggregationRule"].is_object() && rbac::missing(&self.held(cluster).0, &everything()).is_some() {
+                let message = "must have cluster-admin privileges to use the aggregationRule";
+                return Err(errors::forbidden(&self.resource, name, message));
+            }
+            object["rules"].as_array().cloned().unwrap_or_default()
         };
         self.check_held(cluster, name, &wanted)
     }
@@ -57,9 +61,14 @@ impl Call<'_> {
         self.may(cluster, &Attributes { verb: "bind", group: GROUP, resource, namespace: self.namespace(), name, ..Attributes::default() })
     }
 
+    /// The rules that who asks has, and what is wrong with them.
+    fn held(&self, cluster: &Cluster) -> (Vec<Value>, String) {
+        rbac::rules_of(cluster, &self.request.identity, self.namespace())
+    }
+
     fn check_held(&self, cluster: &Cluster, name: &str, wanted: &[Value]) -> Result<(), ApiError> {
         let who = &self.request.identity;
-        let (held, problems) = rbac::rules_of(cluster, who, self.namespace());
+        let (held, problems) = self.held(cluster);
         let Some(missing) = rbac::missing(&held, wanted) else { return Ok(()) };
         let groups: Vec<String> = who.groups.iter().map(|group| format!("{group:?}")).collect();
         let problems = if problems.is_empty() { problems } else { format!("; resolution errors: {problems}") };
@@ -72,14 +81,9 @@ impl Call<'_> {
     }
 }
 
-/// The rules of a role; one that gathers rules of others may come to hold anything.
-fn rules_of(role: &Value) -> Vec<Value> {
-    let mut rules = role["rules"].as_array().cloned().unwrap_or_default();
-    if role["aggregationRule"].is_object() {
-        rules.push(json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }));
-        rules.push(json!({ "verbs": ["*"], "nonResourceURLs": ["*"] }));
-    }
-    rules
+/// All rights: a role that gathers rules of others may come to hold anything.
+fn everything() -> [Value; 2] {
+    [json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }), json!({ "verbs": ["*"], "nonResourceURLs": ["*"] })]
 }
 
 fn without_bookkeeping(object: &Value) -> Value {

@@ -60,11 +60,11 @@ impl Front {
         let about_self = kind == "SelfSubjectAccessReview";
         let user = Identity { user: text(spec, "user").to_owned(), groups: texts(&spec["groups"]), ..Identity::default() };
         if !about_self && user.user.is_empty() && user.groups.is_empty() {
-            return Err(invalid(kind, "spec.user", "Invalid value: \"\": at least one of user or group must be specified".to_owned()));
+            return Err(invalid("spec.user", "Invalid value: \"\": at least one of user or group must be specified".to_owned()));
         }
-        let attributes = attributes(kind, spec)?;
+        let attributes = attributes(spec)?;
         if kind == "LocalSubjectAccessReview" {
-            check_namespace(kind, spec, &info.namespace)?;
+            check_namespace(spec, &info.namespace)?;
         }
         let verdict = self.policy().decide(cluster, if about_self { who } else { &user }, &attributes);
         let mut status = json!({ "allowed": verdict.allowed });
@@ -94,11 +94,11 @@ fn check_metadata(kind: &str, object: &Value) -> Result<(), ApiError> {
         fields.iter().any(|(field, value)| !value.is_null() && value != "" && field != "managedFields" && !(local && field == "namespace"))
     });
     let but = if local { " except for namespace" } else { "" };
-    if given { Err(invalid(kind, "metadata", format!("Invalid value: {metadata}: must be empty{but}"))) } else { Ok(()) }
+    if given { Err(invalid("metadata", format!("Invalid value: {metadata}: must be empty{but}"))) } else { Ok(()) }
 }
 
 /// What is asked for.
-fn attributes<'a>(kind: &str, spec: &'a Value) -> Result<Attributes<'a>, ApiError> {
+fn attributes<'a>(spec: &'a Value) -> Result<Attributes<'a>, ApiError> {
     let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
     match (resource.is_object(), path.is_object()) {
         (true, false) => Ok(Attributes {
@@ -113,27 +113,27 @@ fn attributes<'a>(kind: &str, spec: &'a Value) -> Result<Attributes<'a>, ApiErro
         (false, true) => Ok(Attributes { verb: text(path, "verb"), path: text(path, "path"), ..Attributes::default() }),
         (true, true) => {
             let message = format!("Invalid value: {}: cannot be specified in combination with resourceAttributes", as_go_prints(path));
-            Err(invalid(kind, "spec.nonResourceAttributes", message))
+            Err(invalid("spec.nonResourceAttributes", message))
         }
         (false, false) => {
             let message = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
-            Err(invalid(kind, "spec.resourceAttributes", message.to_owned()))
+            Err(invalid("spec.resourceAttributes", message.to_owned()))
         }
     }
 }
 
-fn check_namespace(kind: &str, spec: &Value, namespace: &str) -> Result<(), ApiError> {
+fn check_namespace(spec: &Value, namespace: &str) -> Result<(), ApiError> {
     let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
     if path.is_object() {
         let message = format!("Invalid value: {}: disallowed on this kind of request", as_go_prints(path));
-        return Err(invalid(kind, "spec.nonResourceAttributes", message));
+        return Err(invalid("spec.nonResourceAttributes", message));
     }
     let asked = text(resource, "namespace");
     if asked == namespace {
         return Ok(());
     }
     let message = format!("Invalid value: {asked:?}: must match metadata.namespace");
-    Err(invalid(kind, "spec.resourceAttributes.namespace", message))
+    Err(invalid("spec.resourceAttributes.namespace", message))
 }
 
 /// Attributes of a path with the field names of the server's own type.
@@ -141,8 +141,9 @@ fn as_go_prints(path: &Value) -> Value {
     json!({ "Path": text(path, "path"), "Verb": text(path, "verb") })
 }
 
-fn invalid(kind: &str, field: &str, message: String) -> ApiError {
-    ApiError::invalid(kind, "authorization.k8s.io", "", &[Cause::new("FieldValueInvalid", field, message)])
+/// 422; the server names no kind.
+fn invalid(field: &str, message: String) -> ApiError {
+    ApiError::invalid("", "authorization.k8s.io", "", &[Cause::new("FieldValueInvalid", field, message)])
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
