@@ -36,8 +36,16 @@ impl Call<'_> {
         let who = &self.request.identity;
         if self.grants_rights() {
             let trial = WriteOptions { dry_run: true, ..options.clone() };
-            let tried = cluster.create(who, &self.key, self.namespace(), value.clone(), &trial)?;
-            self.check_escalation(cluster, &tried.object)?;
+            match cluster.create(who, &self.key, self.namespace(), value.clone(), &trial) {
+                Ok(tried) => self.check_escalation(cluster, &tried.object)?,
+                // Missing rights are spoken of before what is wrong with the object, or that there is one.
+                Err(error) => {
+                    if matches!(error.code, 409 | 422) {
+                        self.check_escalation(cluster, &value)?;
+                    }
+                    return Err(error);
+                }
+            }
         }
         let written = cluster.create(who, &self.key, self.namespace(), value, &options)?;
         self.written(cluster, form, &written)

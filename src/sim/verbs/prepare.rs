@@ -40,8 +40,8 @@ pub(in crate::sim) fn on_create(resource: &Resource, object: &mut Value) {
 fn adopt_app_armor(pod: &mut Value) {
     let annotations = pod["metadata"]["annotations"].clone();
     let of_pod = pod["spec"]["securityContext"]["appArmorProfile"].clone();
-    for field in ["initContainers", "containers"] {
-        for container in pod["spec"][field].as_array_mut().into_iter().flatten() {
+    for list in ["/spec/initContainers", "/spec/containers"] {
+        for container in pod.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let name = format!("container.apparmor.security.beta.kubernetes.io/{}", container["name"].as_str().unwrap_or_default());
             let profile = match annotations[&name].as_str() {
                 Some("runtime/default") => json!({ "type": "RuntimeDefault" }),
