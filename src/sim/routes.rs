@@ -22,9 +22,11 @@ mod reply;
 mod request;
 mod review;
 mod stream;
+mod token;
 mod transport;
 mod write;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
@@ -115,7 +117,15 @@ impl Front {
         let info = RequestInfo::parse(&request.method, &request.path, &query);
         let index = self.requests;
         self.requests += 1;
-        let decision = self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info));
+        let (request, stranger) = match self.authenticated(cluster, request) {
+            Ok(known) => (known, None),
+            Err(error) => (Cow::Borrowed(request), Some(error)),
+        };
+        let request = request.as_ref();
+        let decision = match stranger {
+            Some(error) => Decision::FailBefore(Failure::Status(Box::new(error))),
+            None => self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info)),
+        };
         let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
         let revision = cluster.revision();
         let asked = Asked { request, query: &query, info: &info, lag: if let Decision::Stale(lag) = &decision { *lag } else { 0 } };
@@ -151,6 +161,20 @@ impl Front {
             observer.answered(&record);
         }
         Served { answer, delay }
+    }
+
+    /// The request with who asks by its token. Tokens count where the stored roles decide; elsewhere nobody needs one.
+    fn authenticated<'a>(&self, cluster: &Cluster, request: &'a ApiRequest) -> Result<Cow<'a, ApiRequest>, ApiError> {
+        if !self.roles || request.bearer.is_empty() {
+            return Ok(Cow::Borrowed(request));
+        }
+        let mut request = request.clone();
+        let by = token::identity(cluster, &request.bearer, &request.identity)?;
+        match &mut request.impersonation {
+            Some(impersonation) => impersonation.set_by(by),
+            None => request.identity = by,
+        }
+        Ok(Cow::Owned(request))
     }
 
     fn answer(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Answer {

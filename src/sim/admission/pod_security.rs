@@ -137,12 +137,19 @@ fn warnings_of_pods(cluster: &Cluster, namespace: &str, enforce: LevelVersion) -
     }
     let level = quoted(&enforce.to_string());
     let mut warnings = vec![format!("existing pods in namespace {} violate the new PodSecurity enforce level {level}", quoted(namespace))];
-    warnings.extend(found.into_iter().map(|(reasons, (pod, count))| match count {
-        1 => format!("{pod}: {reasons}"),
-        2 => format!("{pod} (and 1 other pod): {reasons}"),
-        _ => format!("{pod} (and {} other pods): {reasons}", count - 1),
-    }));
+    let mut by_pod: Vec<(String, String)> = found.into_iter().map(|(reasons, (pod, count))| (pod, counted(count) + &reasons)).collect();
+    by_pod.sort();
+    warnings.extend(by_pod.into_iter().map(|(pod, rest)| pod + &rest));
     warnings
+}
+
+/// What follows the name of the first of so many pods.
+fn counted(count: usize) -> String {
+    match count {
+        1 => ": ".to_owned(),
+        2 => " (and 1 other pod): ".to_owned(),
+        _ => format!(" (and {} other pods): ", count - 1),
+    }
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ impl Impersonation {
         Identity { user, groups, uid, extra, user_agent: self.by.user_agent.clone() }
     }
 
+    /// Corrects who really asks.
+    pub(super) fn set_by(&mut self, by: Identity) {
+        self.by = by;
+    }
+
     /// Asks `allowed` for the right to each part.
     ///
     /// # Errors

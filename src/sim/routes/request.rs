@@ -26,6 +26,8 @@ pub struct ApiRequest {
     pub identity: Identity,
     /// Who really asks, if somebody else is asked for.
     pub impersonation: Option<Box<Impersonation>>,
+    /// Token of the `Authorization` header; empty if absent.
+    pub bearer: String,
     /// Body.
     pub body: Bytes,
     /// The client lives in real time: the transport ends its watches, not the virtual clock.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, IF_NONE_MATCH, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_NONE_MATCH, USER_AGENT};
 
 use super::{ApiRequest, Impersonation, Reply};
 use crate::sim::cluster::Identity;
@@ -24,10 +24,20 @@ impl ApiRequest {
             content_type: joined(&parts.headers, &CONTENT_TYPE),
             if_none_match: joined(&parts.headers, &IF_NONE_MATCH),
             identity: impersonation.as_ref().map_or(base, Impersonation::identity),
+            bearer: bearer(&parts.headers),
             impersonation: impersonation.map(Box::new),
             body,
             real_time: false,
         }
+    }
+}
+
+/// The token of `Authorization: Bearer ...`; empty if there is none.
+fn bearer(headers: &HeaderMap) -> String {
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim().to_owned(),
+        _ => String::new(),
     }
 }
 

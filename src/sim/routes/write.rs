@@ -7,7 +7,7 @@ use super::access::Attributes;
 use super::body::{self, Decoded};
 use super::negotiate::{Form, media_type};
 use super::reply::Reply;
-use super::{Call, options};
+use super::{Call, options, token};
 use crate::sim::api_error::{ApiError, Cause};
 use crate::sim::cluster::{Cluster, DeleteOptions, FieldValidation, Patch, WriteOptions, Written};
 use crate::sim::verbs::errors;
@@ -185,7 +185,7 @@ impl Call<'_> {
         self.written(cluster, form, &written)
     }
 
-    /// A token for a service account. It opens nothing: the simulated server authenticates nobody by token.
+    /// A token for a service account.
     fn token(&self, cluster: &Cluster, form: Form, mut request: Value) -> Result<Reply, ApiError> {
         let account = cluster.read(&self.key, self.namespace(), &self.info.name, None, "")?;
         let seconds = request["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
@@ -203,8 +203,7 @@ impl Call<'_> {
         request["metadata"] =
             json!({ "name": self.info.name, "namespace": self.namespace(), "creationTimestamp": format!("{:.0}", cluster.now()) });
         request["spec"]["expirationSeconds"] = json!(seconds);
-        request["status"] =
-            json!({ "token": format!("simulated.{uid}.{}", expires.as_second()), "expirationTimestamp": format!("{expires:.0}") });
+        request["status"] = json!({ "token": token::token(uid, expires), "expirationTimestamp": format!("{expires:.0}") });
         Ok(Reply::value(201, form, &request))
     }
 

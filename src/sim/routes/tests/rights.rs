@@ -197,3 +197,28 @@ fn roles_are_not_asked_unless_they_are_to_decide() {
     world.front.roles = true;
     assert_eq!(world.json(&by("anybody", get(secrets))).0, 403);
 }
+
+#[test]
+fn a_token_is_its_service_account_until_it_expires() {
+    let mut world = world();
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    assert_eq!(world.json(&admin(post(accounts, &json!({"metadata": {"name": "robot"}})))).0, 201);
+    let asked = post(&format!("{accounts}/robot/token"), &json!({"spec": {"expirationSeconds": 600}}));
+    let token = world.json(&admin(asked)).1["status"]["token"].as_str().unwrap().to_owned();
+    let with = |bearer: &str, request| ApiRequest { bearer: bearer.to_owned(), ..admin(request) };
+    let who = || post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &json!({}));
+    let told = world.json(&with(&token, who())).1["status"]["userInfo"]["username"].clone();
+    assert_eq!(told, "system:serviceaccount:default:robot");
+    let pods = || get("/api/v1/namespaces/default/pods");
+    assert_eq!(world.json(&with(&token, pods())).0, 403, "no administrator any more");
+    grant(&mut world, "lister", "system:serviceaccount:default:robot", "", &["pods"], &["list"]);
+    assert_eq!(world.json(&with(&token, pods())).0, 200);
+    let stranger = world.json(&with("nonesuch", pods()));
+    assert_eq!((stranger.0, &stranger.1["reason"]), (401, &json!("Unauthorized")));
+    let mut disguised = as_other(None, &[("impersonate-user", "bob")], pods());
+    disguised.bearer.clone_from(&token);
+    assert!(message(&world.json(&disguised)).1.contains("User \"system:serviceaccount:default:robot\" cannot impersonate"));
+    let later = world.cluster.now() + jiff::SignedDuration::from_secs(600);
+    world.cluster.set_now(later);
+    assert_eq!(world.json(&with(&token, pods())).0, 401, "expired");
+}
