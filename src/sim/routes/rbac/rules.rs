@@ -179,7 +179,7 @@ mod tests {
 
     fn lines(held: &Value, wanted: &Value) -> String {
         let held = held.as_array().cloned().unwrap_or_default();
-        missing(&held, &[wanted.clone()]).map(|missing| missing.to_string()).unwrap_or_default()
+        missing(&held, std::slice::from_ref(wanted)).map(|missing| missing.to_string()).unwrap_or_default()
     }
 
     #[test]
