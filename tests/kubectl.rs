@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use modelward::sim::listener::{Listener, Settings, Speed, kubeconfig};
+use modelward::sim::routes::rbac::bootstrap;
 use modelward::sim::simulation::Simulation;
 
 /// Virtual time goes this much faster, so that rollouts take moments.
@@ -41,7 +42,13 @@ impl Kubectl {
         std::fs::create_dir_all(&home).unwrap();
         let settings = Settings { speed: Speed::Times(SPEED), head_start: Duration::from_secs(1_000_000), ..Settings::loopback() };
         let make = || Simulation::new(1, "2026-01-01T00:00:00Z".parse().unwrap());
-        let listener = Listener::start(settings, make, |_, _| {}).await.unwrap();
+        let listener = Listener::start(settings, make, |server, _| {
+            server.with(|state| {
+                state.front.roles = true;
+                bootstrap(&mut state.world.cluster).unwrap();
+            });
+        });
+        let listener = listener.await.unwrap();
         std::fs::write(home.join("config"), kubeconfig(listener.address())).unwrap();
         Self { listener, home, program: program.to_owned() }
     }
@@ -209,6 +216,52 @@ fn custom(kubectl: &Kubectl) {
     assert!(watched.contains("True"), "{watched}");
     kubectl.run("delete widget w --timeout=10s");
     kubectl.run("delete crd widgets.example.com --timeout=30s");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_decide_what_somebody_else_may() {
+    for program in programs() {
+        roles(&Kubectl::start("roles", &program).await);
+    }
+}
+
+fn roles(kubectl: &Kubectl) {
+    assert!(kubectl.run("auth can-i * *").contains("yes"));
+    assert!(kubectl.fails("auth can-i list pods --as bob").contains("no"));
+    assert!(kubectl.fails("get pods --as bob").contains("User \"bob\" cannot list resource \"pods\""));
+    kubectl.run("create role reader --verb=get,list --resource=pods,pods/log,deployments.apps/scale");
+    kubectl.run("create rolebinding reader --role=reader --user=bob --serviceaccount=default:default");
+    for asked in ["list pods --as bob", "get pods --subresource=log --as system:serviceaccount:default:default"] {
+        assert!(kubectl.run(&format!("auth can-i {asked}")).contains("yes"), "{asked}");
+    }
+    for asked in
+        ["list pods -n kube-public --as bob", "list secrets --as bob", "get pods --subresource=exec --as bob", "get /metrics --as bob"]
+    {
+        assert!(kubectl.fails(&format!("auth can-i {asked}")).contains("no"), "{asked}");
+    }
+    assert!(kubectl.run("auth can-i --list --as bob").contains("deployments.apps/scale"));
+    assert!(kubectl.run("auth whoami --as system:serviceaccount:a:b").contains("system:serviceaccounts:a"));
+    // It sends no token over plain HTTP: it stays who it is.
+    let token = kubectl.run("create token default");
+    assert!(kubectl.run(&format!("auth whoami --token={}", token.trim())).contains("kubernetes-admin"));
+    kubectl.run("create clusterrolebinding editor --clusterrole=edit --user=eve");
+    kubectl.run("wait --for=jsonpath={.rules[0].verbs} clusterrole/edit --timeout=10s");
+    kubectl.run("run probe --image=x --as eve");
+    let more = kubectl.fails("create rolebinding more --clusterrole=cluster-admin --user=eve --as eve");
+    assert!(more.contains("cannot create resource \"rolebindings\""), "{more}");
+    security(kubectl);
+}
+
+fn security(kubectl: &Kubectl) {
+    kubectl.run("create namespace hard");
+    assert!(kubectl.fails("label namespace hard pod-security.kubernetes.io/enforce=hard").contains("must be one of privileged"));
+    kubectl.run("label namespace hard pod-security.kubernetes.io/enforce=restricted pod-security.kubernetes.io/warn=baseline");
+    assert!(kubectl.fails("run probe -n hard --image=x").contains("violates PodSecurity \"restricted:latest\""));
+    let file = kubectl.file("host.yaml", &DEPLOYMENT.replace("    spec:\n", "    spec:\n      hostPID: true\n"));
+    let warned = kubectl.run(&format!("apply -n hard -f {file}"));
+    assert!(warned.contains("Warning: would violate PodSecurity \"baseline:latest\": host namespaces (hostPID=true)"), "{warned}");
+    let stricter = kubectl.run("label namespace default pod-security.kubernetes.io/enforce=restricted");
+    assert!(stricter.contains("existing pods in namespace \"default\" violate"), "{stricter}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,8 @@
 //! Takes files and folders as `simulate` does; gives an API server for kubectl, Helm, client libraries and other operators, with
 //! the operator at work in it. The first line on standard output says how to reach it, once it answers.
 
+mod rights;
+
 use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::Write;
@@ -19,6 +21,7 @@ use super::output::{Failure, Output};
 use super::stop::stop_signal;
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::sim::listener::{Listener, Settings, Speed, kubeconfig};
+use crate::sim::routes::rbac;
 use crate::sim::simulation::{self as sim, Simulation};
 use crate::sim::world::duration;
 use crate::sim::world::play::Play;
@@ -36,7 +39,7 @@ pub struct Arguments {
     /// YAML files, and folders of them; none: an empty cluster with three nodes.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where to listen; port 0 takes a free one. Everybody who reaches the address is administrator.
+    /// Where to listen; port 0 takes a free one. Everybody who reaches the address is administrator, unless he asks as somebody else.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Write the kubeconfig to this new file; otherwise to one in the folder for temporary files. It is removed at the end.
@@ -94,12 +97,26 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
 fn prepare(arguments: &Arguments, sources: Sources, head_start: Duration) -> Result<Play, Failure> {
     let start: Timestamp = SystemClock.now() - head_start;
     let definitions = if arguments.without_operator { Vec::new() } else { embedded::definitions() };
-    let make: fn(u64, Timestamp, sim::Settings) -> Simulation =
-        if arguments.without_actors { |seed, epoch, _| Simulation::without_actors(seed, epoch) } else { Simulation::with };
+    let make: fn(u64, Timestamp, sim::Settings) -> Simulation = if arguments.without_actors {
+        |seed, epoch, _| with_roles(Simulation::without_actors(seed, epoch))
+    } else {
+        |seed, epoch, settings| with_roles(Simulation::with(seed, epoch, settings))
+    };
     let play = Play::set_up_with(make, arguments.seed, start, sources, &definitions);
     let mut play = play.map_err(|problems| embedded::mistakes(&problems))?;
+    if !arguments.without_operator {
+        rights::grant(&mut play.simulation)?;
+    }
     play.begin().map_err(|problems| embedded::mistakes(&problems))?;
     Ok(play)
+}
+
+/// The roles that every cluster begins with: the server evaluates roles.
+fn with_roles(mut simulation: Simulation) -> Simulation {
+    let installed = rbac::bootstrap(&mut simulation.cluster);
+    debug_assert!(installed.is_ok(), "{installed:?}");
+    simulation.settle();
+    simulation
 }
 
 async fn serve(arguments: &Arguments, play: Play, head_start: Duration, output: &mut Output) -> Result<(), Failure> {
@@ -112,7 +129,8 @@ async fn serve(arguments: &Arguments, play: Play, head_start: Duration, output: 
     let listener = Listener::start(
         settings,
         move || play,
-        move |_, service| {
+        move |server, service| {
+            server.with(|state| state.front.roles = true);
             if with_operator {
                 let operator = Embedded::start(&service, start);
                 // It lives as long as the thread of the world does.

@@ -25,7 +25,7 @@ use crate::sim::world::play::{Play, USER};
 use crate::sim::world::sources::{self, Sources};
 
 /// The service account under which the operator asks.
-const OPERATOR: &str = "system:serviceaccount:modelward-system:modelward";
+pub(super) const OPERATOR: &str = "system:serviceaccount:modelward-system:modelward";
 
 /// All mistakes, one line each.
 pub fn mistakes(problems: &Problems) -> Failure {
@@ -73,7 +73,7 @@ impl Embedded {
         log(&clock);
         let metrics = Arc::new(Metrics::default());
         let groups = vec!["system:serviceaccounts".to_owned(), "system:authenticated".to_owned()];
-        let who = Identity { user: OPERATOR.to_owned(), groups, user_agent: "modelward".to_owned() };
+        let who = Identity { user: OPERATOR.to_owned(), groups, user_agent: "modelward".to_owned(), ..Identity::default() };
         let client: Client = service.identified(who).client("default");
         let operator = Operator::new(client, clock, Arc::clone(&metrics), &Options::default());
         let activity = operator.activity();

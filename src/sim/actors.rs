@@ -6,13 +6,14 @@
 //! nothing changes they write nothing and schedule nothing.
 //!
 //! Simulated: Deployments, ReplicaSets, scheduling, kubelets, nodes, EndpointSlices and Endpoints, garbage collection,
-//! namespaces, quotas, disruption budgets, a gateway. Stored only, because nothing here acts on them: StatefulSets,
+//! namespaces, quotas, disruption budgets, aggregated ClusterRoles, a gateway. Stored only, because nothing here acts on them: StatefulSets,
 //! DaemonSets, Jobs, CronJobs, ReplicationControllers, HorizontalPodAutoscalers, Ingresses, volumes and claims. Not
 //! simulated: heartbeats and leases of nodes, the time-to-live of Events, request limits of the controllers' clients,
 //! preemption by priority.
 
 pub mod backoff;
 pub mod client;
+pub mod cluster_roles;
 pub mod conditions;
 pub mod controller_ref;
 pub mod deployment;
@@ -78,6 +79,8 @@ pub struct Actors {
     pub disruption_budgets: disruption_budget::DisruptionBudgets,
     /// The gateway double.
     pub gateways: gateway::Gateways,
+    /// ClusterRoles that gather the rules of others.
+    pub cluster_roles: cluster_roles::ClusterRoles,
 }
 
 /// Place of [`Actors::pods`] among all.
@@ -89,7 +92,7 @@ pub const GATEWAYS: usize = 10;
 
 impl Actors {
     /// In the order in which they act when they are due at the same time.
-    pub fn all(&mut self) -> [&mut dyn Actor; 11] {
+    pub fn all(&mut self) -> [&mut dyn Actor; 12] {
         [
             &mut self.namespaces,
             &mut self.garbage_collector,
@@ -102,6 +105,7 @@ impl Actors {
             &mut self.endpoint_slices,
             &mut self.disruption_budgets,
             &mut self.gateways,
+            &mut self.cluster_roles,
         ]
     }
 

@@ -1,9 +1,10 @@
 //! Admission: what the server's own plug-ins add to, or forbid of, a request.
 //!
 //! Simulated: NamespaceLifecycle, ServiceAccount (only the default name; no token volumes and no check that the account
-//! exists), Priority, DefaultTolerationSeconds, ResourceQuota. Webhooks and policies are not served as kinds, so nobody can
+//! exists), Priority, DefaultTolerationSeconds, PodSecurity, ResourceQuota. Webhooks and policies are not served as kinds, so nobody can
 //! register one in vain. LimitRange objects are stored and not acted upon.
 
+pub(in crate::sim) mod pod_security;
 pub mod quota;
 
 use serde_json::{Value, json};

@@ -96,7 +96,10 @@ impl ApiError {
             [single] => single.clone(),
             several => format!("[{}]", several.join(", ")),
         };
-        let mut details = json!({ "kind": kind, "causes": causes.iter().map(Cause::to_json).collect::<Vec<_>>() });
+        let mut details = json!({ "causes": causes.iter().map(Cause::to_json).collect::<Vec<_>>() });
+        if !kind.is_empty() {
+            details["kind"] = json!(kind);
+        }
         if !name.is_empty() {
             details["name"] = json!(name);
         }

@@ -57,7 +57,7 @@ impl Settings {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             speed: Speed::Times(1.0),
             head_start: Duration::ZERO,
-            identity: Identity { user: "kubernetes-admin".to_owned(), groups, user_agent: String::new() },
+            identity: Identity { user: "kubernetes-admin".to_owned(), groups, ..Identity::default() },
         }
     }
 }

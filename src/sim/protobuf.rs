@@ -102,6 +102,8 @@ fn root_message(api_version: &str, kind: &str) -> Option<&'static str> {
         "discovery.k8s.io/v1" => "discovery",
         "events.k8s.io/v1" => "events",
         "networking.k8s.io/v1" => "networking",
+        "scheduling.k8s.io/v1" => "scheduling",
+        "storage.k8s.io/v1" => "storage",
         "authentication.k8s.io/v1" => "authentication",
         "authorization.k8s.io/v1" => "authorization",
         _ => return None,

@@ -9,28 +9,36 @@
 
 pub mod access;
 mod body;
+mod escalation;
+mod impersonation;
 mod log;
 mod negotiate;
 mod options;
 mod other;
+mod policy;
+pub mod rbac;
 mod read;
 mod reply;
 mod request;
 mod review;
 mod stream;
+mod token;
 mod transport;
 mod write;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
 pub use self::body::{BODY_BYTES_MAX, too_large};
+pub use self::impersonation::Impersonation;
+use self::policy::Policy;
 pub use self::reply::{Answer, Reply};
 pub use self::request::{ApiRequest, Query, RequestInfo};
 pub use self::stream::{FrameSink, SharedStreamInterceptor, VirtualClock};
 pub use self::transport::response;
 use crate::sim::api_error::ApiError;
-use crate::sim::cluster::{Cluster, Identity};
+use crate::sim::cluster::Cluster;
 use crate::sim::discovery;
 use crate::sim::kinds::{Resource, builtin};
 use crate::sim::openapi::OpenApi;
@@ -45,8 +53,10 @@ pub type OpenSink<'a> = &'a mut dyn FnMut() -> Box<dyn FrameSink>;
 /// What the HTTP surface keeps between requests.
 #[derive(Default)]
 pub struct Front {
-    /// Decides who may do what; absent: everybody everything.
+    /// Decides who may do what; absent: see `roles`.
     pub authorizer: Option<Box<dyn Authorizer + Send>>,
+    /// Without an authorizer: the stored roles and bindings decide. Otherwise everybody may do everything.
+    pub roles: bool,
     /// Interferes with requests; absent: nobody.
     pub interceptor: Option<Box<dyn Interceptor + Send>>,
     /// Interferes with watches that are opened from now on; absent: nobody.
@@ -86,7 +96,7 @@ struct Call<'a> {
     key: String,
     /// How many revisions behind a list is answered; 0 ordinarily.
     lag: u64,
-    authorizer: Option<&'a (dyn Authorizer + Send)>,
+    policy: Policy<'a>,
 }
 
 impl Front {
@@ -107,7 +117,15 @@ impl Front {
         let info = RequestInfo::parse(&request.method, &request.path, &query);
         let index = self.requests;
         self.requests += 1;
-        let decision = self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info));
+        let (request, stranger) = match self.authenticated(cluster, request) {
+            Ok(known) => (known, None),
+            Err(error) => (Cow::Borrowed(request), Some(error)),
+        };
+        let request = request.as_ref();
+        let decision = match stranger {
+            Some(error) => Decision::FailBefore(Failure::Status(Box::new(error))),
+            None => self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info)),
+        };
         let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
         let revision = cluster.revision();
         let asked = Asked { request, query: &query, info: &info, lag: if let Decision::Stale(lag) = &decision { *lag } else { 0 } };
@@ -145,6 +163,20 @@ impl Front {
         Served { answer, delay }
     }
 
+    /// The request with who asks by its token. Tokens count where the stored roles decide; elsewhere nobody needs one.
+    fn authenticated<'a>(&self, cluster: &Cluster, request: &'a ApiRequest) -> Result<Cow<'a, ApiRequest>, ApiError> {
+        if !self.roles || request.bearer.is_empty() {
+            return Ok(Cow::Borrowed(request));
+        }
+        let mut request = request.clone();
+        let by = token::identity(cluster, &request.bearer, &request.identity)?;
+        match &mut request.impersonation {
+            Some(impersonation) => impersonation.set_by(by),
+            None => request.identity = by,
+        }
+        Ok(Cow::Owned(request))
+    }
+
     fn answer(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Answer {
         let mut answer = self.serve(cluster, asked, open).unwrap_or_else(|error| Answer::Whole(Reply::error(&error)));
         if let Answer::Whole(reply) = &mut answer
@@ -157,31 +189,28 @@ impl Front {
 
     fn serve(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Result<Answer, ApiError> {
         let Asked { request, query, info, lag } = *asked;
-        self.check_access(&request.identity, &Attributes::of(info))?;
+        let policy = self.policy();
+        if let Some(impersonation) = &request.impersonation {
+            impersonation.check(|by, attributes| policy.check(cluster, by, attributes))?;
+        }
+        policy.check(cluster, &request.identity, &Attributes::of(info))?;
         if !info.is_resource {
             return self.other_path(cluster, request, query, info).map(Answer::Whole);
         }
         if let Some(review) = discovery::review(&info.group, &info.version, &info.resource) {
-            return self.review(request, info, review).map(Answer::Whole);
+            return self.review(cluster, request, info, review).map(Answer::Whole);
         }
         let Some(resource) = cluster.kinds().lookup(&info.group, &info.version, &info.resource) else {
             return Err(unknown(&info.group));
         };
         let resource = Arc::clone(resource);
         let key = format!("{}/{}", resource.key(), resource.id.version);
-        let call = Call { request, query, info, resource, key, lag, authorizer: self.authorizer.as_deref() };
+        let call = Call { request, query, info, resource, key, lag, policy: self.policy() };
         call.check_place()?;
         if call.info.verb == "watch" {
             return call.watch(cluster, &self.clock, self.stream_interceptor.as_ref(), open);
         }
         call.respond(cluster).map(Answer::Whole)
-    }
-
-    fn check_access(&self, who: &Identity, attributes: &Attributes<'_>) -> Result<(), ApiError> {
-        match &self.authorizer {
-            Some(authorizer) if !authorizer.allows(who, attributes) => Err(attributes.refusal(who)),
-            _ => Ok(()),
-        }
     }
 }
 

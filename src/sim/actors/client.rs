@@ -31,14 +31,14 @@ impl Client {
     /// The kubelet of a node.
     pub fn kubelet(node: &str) -> Self {
         let groups = vec!["system:nodes".to_owned(), "system:authenticated".to_owned()];
-        let who = Identity { user: format!("system:node:{node}"), groups, user_agent: "kubelet".to_owned() };
+        let who = Identity { user: format!("system:node:{node}"), groups, user_agent: "kubelet".to_owned(), ..Identity::default() };
         Self { who, manager: "kubelet".to_owned() }
     }
 
     /// A component with user `system:<name>` and field manager `<name>`.
     pub fn component(name: &str) -> Self {
         let groups = vec!["system:authenticated".to_owned()];
-        let who = Identity { user: format!("system:{name}"), groups, user_agent: name.to_owned() };
+        let who = Identity { user: format!("system:{name}"), groups, user_agent: name.to_owned(), ..Identity::default() };
         Self { who, manager: name.to_owned() }
     }
 
@@ -135,5 +135,5 @@ pub fn is_namespace_terminating(error: &ApiError) -> bool {
 /// The person who operates the cluster: fault hooks and drains act in this name.
 pub fn administrator() -> Identity {
     let groups = vec!["system:masters".to_owned(), "system:authenticated".to_owned()];
-    Identity { user: "kubernetes-admin".to_owned(), groups, user_agent: "kubectl".to_owned() }
+    Identity { user: "kubernetes-admin".to_owned(), groups, user_agent: "kubectl".to_owned(), ..Identity::default() }
 }

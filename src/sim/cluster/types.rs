@@ -1,5 +1,6 @@
 //! What goes in and out of the direct door.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +15,10 @@ pub struct Identity {
     pub user: String,
     /// Groups.
     pub groups: Vec<String>,
+    /// Uid of the user; empty if none.
+    pub uid: String,
+    /// What else is known of the user.
+    pub extra: BTreeMap<String, Vec<String>>,
     /// User agent: names the field manager of writes that name none.
     pub user_agent: String,
 }
@@ -21,12 +26,12 @@ pub struct Identity {
 impl Identity {
     /// A component of the control plane: user `system:<name>`, user agent `<name>`.
     pub fn component(name: &str) -> Self {
-        Self { user: format!("system:{name}"), groups: vec!["system:masters".to_owned()], user_agent: name.to_owned() }
+        Self { user: format!("system:{name}"), groups: vec!["system:masters".to_owned()], user_agent: name.to_owned(), ..Self::default() }
     }
 
     /// A user of this name, in group `system:authenticated`.
     pub fn user(name: &str) -> Self {
-        Self { user: name.to_owned(), groups: vec!["system:authenticated".to_owned()], user_agent: String::new() }
+        Self { user: name.to_owned(), groups: vec!["system:authenticated".to_owned()], ..Self::default() }
     }
 }
 

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{base64, decode};
+use super::{base64, decode, root_message};
+use crate::sim::discovery::REVIEWS;
+use crate::sim::kinds::Kinds;
 
 /// A length-delimited entry.
 fn part(number: u8, bytes: &[u8]) -> Vec<u8> {
@@ -102,4 +104,22 @@ fn unsigned_wire_numbers_are_signed_in_json() {
     let message = [vec![0x08], varint((-1i64).cast_unsigned())].concat();
     let decoded = decode(&body("v1", "DeleteOptions", &message)).unwrap();
     assert_eq!(decoded["gracePeriodSeconds"], Value::from(-1));
+}
+
+/// Clients in Go write built-in kinds as protobuf; kubectl and Helm write these two as JSON.
+#[test]
+fn every_kind_that_is_served_is_read_but_volumes_and_definitions() {
+    let kinds = Kinds::builtin();
+    let stored = kinds.all().map(|resource| (resource.id.api_version(), resource.kind.clone()));
+    let reviews = REVIEWS.iter().map(|review| (format!("{}/{}", review.group, review.version), review.kind.to_owned()));
+    let unread: Vec<String> =
+        stored.chain(reviews).filter(|(version, kind)| root_message(version, kind).is_none()).map(|(_, kind)| kind).collect();
+    assert_eq!(unread, ["PersistentVolume", "CustomResourceDefinition"]);
+}
+
+#[test]
+fn a_priority_class_of_zero_has_its_value() {
+    let metadata = part(1, &part(1, b"low"));
+    let object = decode(&body("scheduling.k8s.io/v1", "PriorityClass", &[metadata, number(2, 0), part(4, b"d")].concat())).unwrap();
+    assert_eq!((&object["value"], &object["description"], object.get("globalDefault")), (&json!(0), &json!("d"), None));
 }

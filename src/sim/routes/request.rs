@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::Impersonation;
 use crate::sim::cluster::Identity;
 
 /// An HTTP request without the transport.
@@ -21,8 +22,12 @@ pub struct ApiRequest {
     pub content_type: String,
     /// `If-None-Match` header; empty if absent.
     pub if_none_match: String,
-    /// Who asks.
+    /// Who asks; with impersonation, who is asked for.
     pub identity: Identity,
+    /// Who really asks, if somebody else is asked for.
+    pub impersonation: Option<Box<Impersonation>>,
+    /// Token of the `Authorization` header; empty if absent.
+    pub bearer: String,
     /// Body.
     pub body: Bytes,
     /// The client lives in real time: the transport ends its watches, not the virtual clock.
@@ -172,7 +177,7 @@ impl Query {
 }
 
 /// Decodes `%41`, and `+` as a blank where `plus`; broken escapes stay as they are.
-fn percent_decoded(text: &str, plus: bool) -> String {
+pub(super) fn percent_decoded(text: &str, plus: bool) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

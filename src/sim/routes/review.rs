@@ -8,12 +8,12 @@ use super::negotiate::{Choice, form};
 use super::reply::Reply;
 use super::{ApiRequest, Front, RequestInfo, not_served};
 use crate::sim::api_error::{ApiError, Cause};
-use crate::sim::cluster::Identity;
+use crate::sim::cluster::{Cluster, Identity};
 use crate::sim::discovery::Review;
 use crate::sim::verbs::errors;
 
 impl Front {
-    pub(super) fn review(&self, request: &ApiRequest, info: &RequestInfo, review: &Review) -> Result<Reply, ApiError> {
+    pub(super) fn review(&self, cluster: &Cluster, request: &ApiRequest, info: &RequestInfo, review: &Review) -> Result<Reply, ApiError> {
         if !info.name.is_empty() || review.namespaced == info.namespace.is_empty() {
             return Err(not_served());
         }
@@ -30,77 +30,120 @@ impl Front {
         if !object["metadata"].is_object() {
             object["metadata"] = json!({});
         }
-        object["status"] = self.verdict(&request.identity, info, review, &object["spec"])?;
+        object["status"] = self.verdict(cluster, &request.identity, info, review, &mut object)?;
         Ok(Reply::value(201, form, &object))
     }
 
-    fn verdict(&self, who: &Identity, info: &RequestInfo, review: &Review, spec: &Value) -> Result<Value, ApiError> {
-        let asked_about = Identity { user: text(spec, "user").to_owned(), groups: texts(&spec["groups"]), user_agent: String::new() };
-        match review.kind {
-            "SelfSubjectReview" => Ok(json!({ "userInfo": { "username": who.user, "groups": who.groups } })),
-            "SelfSubjectRulesReview" => Ok(self.rules(who, text(spec, "namespace"))),
-            "SelfSubjectAccessReview" => self.access(who, review.kind, spec),
-            "LocalSubjectAccessReview" if text(&spec["resourceAttributes"], "namespace") != info.namespace => {
-                let message = format!("Invalid value: {:?}: must match metadata.namespace", text(&spec["resourceAttributes"], "namespace"));
-                Err(invalid(review.kind, "spec.resourceAttributes.namespace", message))
-            }
-            _ if asked_about.user.is_empty() && asked_about.groups.is_empty() => {
-                Err(invalid(review.kind, "spec.user", "Invalid value: \"\": at least one of user or group must be specified".to_owned()))
-            }
-            _ => self.access(&asked_about, review.kind, spec),
+    fn verdict(
+        &self,
+        cluster: &Cluster,
+        who: &Identity,
+        info: &RequestInfo,
+        review: &Review,
+        object: &mut Value,
+    ) -> Result<Value, ApiError> {
+        if review.kind == "SelfSubjectReview" {
+            return Ok(json!({ "userInfo": user_info(who) }));
         }
-    }
-
-    fn access(&self, who: &Identity, kind: &str, spec: &Value) -> Result<Value, ApiError> {
-        let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
-        let attributes = match (resource.is_object(), path.is_object()) {
-            (true, false) => Attributes {
-                verb: text(resource, "verb"),
-                group: text(resource, "group"),
-                resource: text(resource, "resource"),
-                subresource: text(resource, "subresource"),
-                namespace: text(resource, "namespace"),
-                name: text(resource, "name"),
-                path: "",
-            },
-            (false, true) => Attributes { verb: text(path, "verb"), path: text(path, "path"), ..Attributes::default() },
-            (both, _) => {
-                let field = if both { "spec.nonResourceAttributes" } else { "spec.resourceAttributes" };
-                let problem = if both {
-                    "cannot be specified in combination with resourceAttributes"
-                } else {
-                    "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-                };
-                return Err(invalid(kind, field, format!("Invalid value: null: {problem}")));
+        if review.kind == "SelfSubjectRulesReview" {
+            let namespace = text(&object["spec"], "namespace").to_owned();
+            if namespace.is_empty() {
+                return Err(ApiError::bad_request("no namespace on request"));
             }
-        };
-        let Some(authorizer) = &self.authorizer else {
-            return Ok(json!({ "allowed": true, "reason": "the simulated cluster allows everything: no authorizer is set" }));
-        };
-        Ok(json!({ "allowed": authorizer.allows(who, &attributes) }))
+            // The server does not repeat the question.
+            object["spec"] = json!({});
+            return Ok(self.policy().rules(cluster, who, &namespace));
+        }
+        let kind = review.kind;
+        check_metadata(kind, object)?;
+        let spec = &object["spec"];
+        let about_self = kind == "SelfSubjectAccessReview";
+        let user = Identity { user: text(spec, "user").to_owned(), groups: texts(&spec["groups"]), ..Identity::default() };
+        if !about_self && user.user.is_empty() && user.groups.is_empty() {
+            return Err(invalid("spec.user", "Invalid value: \"\": at least one of user or group must be specified".to_owned()));
+        }
+        let attributes = attributes(spec)?;
+        if kind == "LocalSubjectAccessReview" {
+            check_namespace(spec, &info.namespace)?;
+        }
+        let verdict = self.policy().decide(cluster, if about_self { who } else { &user }, &attributes);
+        let mut status = json!({ "allowed": verdict.allowed });
+        if !verdict.reason.is_empty() {
+            status["reason"] = json!(verdict.reason);
+        }
+        Ok(status)
     }
+}
 
-    fn rules(&self, who: &Identity, namespace: &str) -> Value {
-        let everything = || vec![json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] })];
-        let listed = match &self.authorizer {
-            None => Some(everything()),
-            Some(authorizer) => authorizer.rules(who, namespace),
-        };
-        match listed {
-            Some(rules) if self.authorizer.is_none() => {
-                json!({ "resourceRules": rules, "nonResourceRules": [{ "verbs": ["*"], "nonResourceURLs": ["*"] }], "incomplete": false })
-            }
-            Some(rules) => json!({ "resourceRules": rules, "nonResourceRules": [], "incomplete": false }),
-            None => json!({
-                "resourceRules": [], "nonResourceRules": [], "incomplete": true,
-                "evaluationError": "the authorizer does not support rule enumeration",
-            }),
+fn user_info(who: &Identity) -> Value {
+    let mut info = json!({ "username": who.user, "groups": who.groups });
+    if !who.uid.is_empty() {
+        info["uid"] = json!(who.uid);
+    }
+    if !who.extra.is_empty() {
+        info["extra"] = json!(who.extra);
+    }
+    info
+}
+
+/// Reviews about access are no objects: they have no metadata.
+fn check_metadata(kind: &str, object: &Value) -> Result<(), ApiError> {
+    let metadata = &object["metadata"];
+    let local = kind == "LocalSubjectAccessReview";
+    let given = metadata.as_object().is_some_and(|fields| {
+        fields.iter().any(|(field, value)| !value.is_null() && value != "" && field != "managedFields" && !(local && field == "namespace"))
+    });
+    let but = if local { " except for namespace" } else { "" };
+    if given { Err(invalid("metadata", format!("Invalid value: {metadata}: must be empty{but}"))) } else { Ok(()) }
+}
+
+/// What is asked for.
+fn attributes<'a>(spec: &'a Value) -> Result<Attributes<'a>, ApiError> {
+    let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+    match (resource.is_object(), path.is_object()) {
+        (true, false) => Ok(Attributes {
+            verb: text(resource, "verb"),
+            group: text(resource, "group"),
+            resource: text(resource, "resource"),
+            subresource: text(resource, "subresource"),
+            namespace: text(resource, "namespace"),
+            name: text(resource, "name"),
+            path: "",
+        }),
+        (false, true) => Ok(Attributes { verb: text(path, "verb"), path: text(path, "path"), ..Attributes::default() }),
+        (true, true) => {
+            let message = format!("Invalid value: {}: cannot be specified in combination with resourceAttributes", as_go_prints(path));
+            Err(invalid("spec.nonResourceAttributes", message))
+        }
+        (false, false) => {
+            let message = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
+            Err(invalid("spec.resourceAttributes", message.to_owned()))
         }
     }
 }
 
-fn invalid(kind: &str, field: &str, message: String) -> ApiError {
-    ApiError::invalid(kind, "authorization.k8s.io", "", &[Cause::new("FieldValueInvalid", field, message)])
+fn check_namespace(spec: &Value, namespace: &str) -> Result<(), ApiError> {
+    let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+    if path.is_object() {
+        let message = format!("Invalid value: {}: disallowed on this kind of request", as_go_prints(path));
+        return Err(invalid("spec.nonResourceAttributes", message));
+    }
+    let asked = text(resource, "namespace");
+    if asked == namespace {
+        return Ok(());
+    }
+    let message = format!("Invalid value: {asked:?}: must match metadata.namespace");
+    Err(invalid("spec.resourceAttributes.namespace", message))
+}
+
+/// Attributes of a path with the field names of the server's own type.
+fn as_go_prints(path: &Value) -> Value {
+    json!({ "Path": text(path, "path"), "Verb": text(path, "verb") })
+}
+
+/// 422; the server names no kind.
+fn invalid(field: &str, message: String) -> ApiError {
+    ApiError::invalid("", "authorization.k8s.io", "", &[Cause::new("FieldValueInvalid", field, message)])
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {

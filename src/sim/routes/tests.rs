@@ -8,6 +8,8 @@ use super::{Answer, ApiRequest, FrameSink, Front, Reply, RequestInfo};
 use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity, WatchEvent};
 
+mod rights;
+
 type Shared = Arc<Mutex<Vec<String>>>;
 
 struct Lines(Shared);

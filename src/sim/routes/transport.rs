@@ -2,15 +2,20 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, IF_NONE_MATCH, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_NONE_MATCH, USER_AGENT};
 
-use super::{ApiRequest, Reply};
+use super::{ApiRequest, Impersonation, Reply};
 use crate::sim::cluster::Identity;
 
 impl ApiRequest {
     /// A request from its HTTP parts. `base` is who asks, unless `Impersonate-*` headers say otherwise; the user agent comes
     /// from its header, if there is one.
     pub fn from_http(parts: &http::request::Parts, body: Bytes, base: &Identity) -> Self {
+        let mut base = base.clone();
+        if let Some(agent) = parts.headers.get_all(USER_AGENT).iter().filter_map(|value| value.to_str().ok()).next_back() {
+            agent.clone_into(&mut base.user_agent);
+        }
+        let impersonation = Impersonation::from_headers(&parts.headers, &base);
         Self {
             method: parts.method.as_str().to_owned(),
             path: parts.uri.path().to_owned(),
@@ -18,33 +23,27 @@ impl ApiRequest {
             accept: joined(&parts.headers, &ACCEPT),
             content_type: joined(&parts.headers, &CONTENT_TYPE),
             if_none_match: joined(&parts.headers, &IF_NONE_MATCH),
-            identity: identity(&parts.headers, base),
+            identity: impersonation.as_ref().map_or(base, Impersonation::identity),
+            bearer: bearer(&parts.headers),
+            impersonation: impersonation.map(Box::new),
             body,
             real_time: false,
         }
     }
 }
 
+/// The token of `Authorization: Bearer ...`; empty if there is none.
+fn bearer(headers: &HeaderMap) -> String {
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim().to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// All values of a header as one list.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
-}
-
-fn identity(headers: &HeaderMap, base: &Identity) -> Identity {
-    let all =
-        |name: &str| -> Vec<String> { headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect() };
-    let mut identity = base.clone();
-    if let Some(agent) = all(USER_AGENT.as_str()).pop() {
-        identity.user_agent = agent;
-    }
-    if let Some(user) = all("impersonate-user").pop() {
-        identity.user = user;
-        identity.groups = all("impersonate-group");
-        if !identity.groups.iter().any(|group| group == "system:authenticated") {
-            identity.groups.push("system:authenticated".to_owned());
-        }
-    }
-    identity
 }
 
 impl Reply {

@@ -7,7 +7,7 @@ use super::access::Attributes;
 use super::body::{self, Decoded};
 use super::negotiate::{Form, media_type};
 use super::reply::Reply;
-use super::{Call, options};
+use super::{Call, options, token};
 use crate::sim::api_error::{ApiError, Cause};
 use crate::sim::cluster::{Cluster, DeleteOptions, FieldValidation, Patch, WriteOptions, Written};
 use crate::sim::verbs::errors;
@@ -33,7 +33,21 @@ impl Call<'_> {
         let options = options::write(self.query, "CreateOptions")?;
         let Decoded { value, duplicates } = decoded?;
         let options = WriteOptions { duplicate_fields: duplicates, ..options };
-        let written = cluster.create(&self.request.identity, &self.key, self.namespace(), value, &options)?;
+        let who = &self.request.identity;
+        if self.grants_rights() {
+            let trial = WriteOptions { dry_run: true, ..options.clone() };
+            match cluster.create(who, &self.key, self.namespace(), value.clone(), &trial) {
+                Ok(tried) => self.check_escalation(cluster, &tried.object)?,
+                // Missing rights are spoken of before what is wrong with the object, or that there is one.
+                Err(error) => {
+                    if matches!(error.code, 409 | 422) {
+                        self.check_escalation(cluster, &value)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let written = cluster.create(who, &self.key, self.namespace(), value, &options)?;
         self.written(cluster, form, &written)
     }
 
@@ -47,8 +61,9 @@ impl Call<'_> {
         let put = |cluster: &mut Cluster, options: &WriteOptions, value| {
             cluster.update(&self.request.identity, &self.key, namespace, name, self.subresource(), value, options)
         };
-        if self.must_not_create(cluster) {
-            self.refuse_creation(put(cluster, &WriteOptions { dry_run: true, ..options.clone() }, value.clone())?.code)?;
+        if self.is_tried_first(cluster) {
+            let tried = put(cluster, &WriteOptions { dry_run: true, ..options.clone() }, value.clone())?;
+            self.check_tried(cluster, &tried)?;
         }
         let written = put(cluster, &options, value)?;
         self.written(cluster, form, &written)
@@ -77,26 +92,35 @@ impl Call<'_> {
         let change = |cluster: &mut Cluster, options: &WriteOptions, patch| {
             cluster.patch(&self.request.identity, &self.key, namespace, name, self.subresource(), patch, options)
         };
-        if apply && self.must_not_create(cluster) {
-            self.refuse_creation(change(cluster, &WriteOptions { dry_run: true, ..options.clone() }, patch.clone())?.code)?;
+        if self.is_tried_first(cluster) {
+            let tried = change(cluster, &WriteOptions { dry_run: true, ..options.clone() }, patch.clone())?;
+            self.check_tried(cluster, &tried)?;
         }
         let written = change(cluster, &options, patch)?;
         self.written(cluster, form, &written)
     }
 
-    /// The object does not exist, and who asks may not create it: an apply or PUT that would is tried without effect first,
-    /// because the server speaks of missing rights only after it has validated.
+    /// Whether a write that may create, or may grant rights, is tried without effect first: the server speaks of missing
+    /// rights only after it has decoded and merged.
+    fn is_tried_first(&self, cluster: &Cluster) -> bool {
+        self.grants_rights() || self.must_not_create(cluster)
+    }
+
+    /// The object does not exist, and who asks may not create it.
     fn must_not_create(&self, cluster: &Cluster) -> bool {
         cluster.get(&self.key, self.namespace(), &self.info.name).is_none()
-            && self.authorizer.is_some_and(|authorizer| !authorizer.allows(&self.request.identity, &self.creation()))
+            && !self.policy.decide(cluster, &self.request.identity, &self.creation()).allowed
     }
 
     fn creation(&self) -> Attributes<'_> {
         Attributes { verb: "create", ..Attributes::of(self.info) }
     }
 
-    fn refuse_creation(&self, code: u16) -> Result<(), ApiError> {
-        if code == 201 { Err(self.creation().refusal(&self.request.identity)) } else { Ok(()) }
+    fn check_tried(&self, cluster: &Cluster, tried: &Written) -> Result<(), ApiError> {
+        if tried.code == 201 {
+            self.policy.check(cluster, &self.request.identity, &self.creation())?;
+        }
+        if self.grants_rights() { self.check_escalation(cluster, &tried.object) } else { Ok(()) }
     }
 
     fn patch_type(&self) -> Result<&'static str, ApiError> {
@@ -161,7 +185,7 @@ impl Call<'_> {
         self.written(cluster, form, &written)
     }
 
-    /// A token for a service account. It opens nothing: the simulated server authenticates nobody by token.
+    /// A token for a service account.
     fn token(&self, cluster: &Cluster, form: Form, mut request: Value) -> Result<Reply, ApiError> {
         let account = cluster.read(&self.key, self.namespace(), &self.info.name, None, "")?;
         let seconds = request["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
@@ -179,8 +203,7 @@ impl Call<'_> {
         request["metadata"] =
             json!({ "name": self.info.name, "namespace": self.namespace(), "creationTimestamp": format!("{:.0}", cluster.now()) });
         request["spec"]["expirationSeconds"] = json!(seconds);
-        request["status"] =
-            json!({ "token": format!("simulated.{uid}.{}", expires.as_second()), "expirationTimestamp": format!("{expires:.0}") });
+        request["status"] = json!({ "token": token::token(uid, expires), "expirationTimestamp": format!("{expires:.0}") });
         Ok(Reply::value(201, form, &request))
     }
 

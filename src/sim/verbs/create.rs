@@ -59,6 +59,7 @@ impl Cluster {
         validate::on_create(&asked.resource, &object)?;
         warnings.extend(finalizer_warnings(&asked.resource, &object));
         service::allocate(self, asked, &mut object, None)?;
+        warnings.extend(admission::pod_security::review(self, &asked.resource, asked.namespace, &object, None)?);
         admission::quota::charge(self, asked, &object, None)?;
         refuse_revision(&object)?;
         if let Some(entry) = self.store.get(&key) {

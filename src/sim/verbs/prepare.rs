@@ -31,6 +31,31 @@ pub(in crate::sim) fn on_create(resource: &Resource, object: &mut Value) {
         object["status"] = first_status(resource, object);
     }
     engines::prepare_for_create(resource, object);
+    if resource.storage_key == "pods" {
+        adopt_app_armor(object);
+    }
+}
+
+/// AppArmor profiles in annotations become fields of their containers, unless those or the pod say the same already.
+fn adopt_app_armor(pod: &mut Value) {
+    let annotations = pod["metadata"]["annotations"].clone();
+    let of_pod = pod["spec"]["securityContext"]["appArmorProfile"].clone();
+    for list in ["/spec/initContainers", "/spec/containers"] {
+        for container in pod.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let name = format!("container.apparmor.security.beta.kubernetes.io/{}", container["name"].as_str().unwrap_or_default());
+            let profile = match annotations[&name].as_str() {
+                Some("runtime/default") => json!({ "type": "RuntimeDefault" }),
+                Some("unconfined") => json!({ "type": "Unconfined" }),
+                Some(text) if text.starts_with("localhost/") => {
+                    json!({ "type": "Localhost", "localhostProfile": text.trim_start_matches("localhost/") })
+                }
+                _ => continue,
+            };
+            if container["securityContext"]["appArmorProfile"].is_null() && of_pod != profile {
+                container["securityContext"]["appArmorProfile"] = profile;
+            }
+        }
+    }
 }
 
 /// Prepares a changed object: `new` keeps only what may be written through this door, the rest is as in `old`.

@@ -86,6 +86,9 @@ impl Cluster {
         prepare::on_update(asked, &mut new, live);
         service::allocate(self, asked, &mut new, Some(live))?;
         validate::on_update(asked, &new, live)?;
+        if asked.subresource.is_none() {
+            warnings.extend(admission::pod_security::review(self, &asked.resource, asked.namespace, &new, Some(live))?);
+        }
         if asked.subresource.is_none() && (asked.is("services") || asked.is("persistentvolumeclaims")) {
             admission::quota::charge(self, asked, &new, Some(live))?;
         }

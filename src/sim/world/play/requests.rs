@@ -24,7 +24,7 @@ pub(super) type Answer = Result<Vec<String>, Problems>;
 
 fn user() -> Identity {
     let groups = vec!["system:masters".to_owned(), "system:authenticated".to_owned()];
-    Identity { user: USER.to_owned(), groups, user_agent: MANAGER.to_owned() }
+    Identity { user: USER.to_owned(), groups, user_agent: MANAGER.to_owned(), ..Identity::default() }
 }
 
 fn options() -> WriteOptions {
