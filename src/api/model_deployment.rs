@@ -20,7 +20,7 @@ pub use status::{
     NextActionKind, Outcome, Override, OverrideType, PausedStatus, ReplicasOwner, RetiringRevision, RevisionStatus, RevisionWeight,
     StepStatus,
 };
-pub use strategy::{Canary, HoldUntil, Step, Strategy, StrategyType};
+pub use strategy::{BlueGreen, Canary, HoldUntil, Step, Strategy, StrategyType};
 pub use traffic::{
     Gateway, GatewayKind, Header, HeaderModifier, HttpFilter, HttpFilterType, HttpTraffic, PathModifier, PathModifierType, Timeouts,
     Traffic, UrlRewrite,

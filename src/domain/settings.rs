@@ -76,6 +76,11 @@ impl Settings {
         self.next_weight(-1)
     }
 
+    /// A new version is fully up without traffic before it gets all of it (blue/green).
+    pub fn previews(&self) -> bool {
+        self.steps.first().is_some_and(|step| step.weight == 0)
+    }
+
     /// Weight of the stage after one of `weight`: of the first step above it, else 100. Nothing is below a preview's 0.
     ///
     /// Stages are told apart by weight, not by index, so that steps may be edited while a rollout runs: the weight

@@ -23,6 +23,17 @@ pub fn stable(owner: &Owner, selector: &BTreeMap<String, String>, template: &Val
     build(owner, &owner.name, &labels::of_deployment(&owner.name), selector, template)
 }
 
+/// Name of the Service that leads to the new version of a blue/green release.
+pub fn preview_name(deployment: &str) -> String {
+    format!("{deployment}-preview")
+}
+
+/// The preview Service: for whoever wants to look at `revision` before it has traffic.
+pub fn preview(owner: &Owner, revision: &str, template: &Value) -> Value {
+    let selector = labels::revision_selector(&owner.name, revision);
+    build(owner, &preview_name(&owner.name), &labels::of_deployment(&owner.name), &selector, template)
+}
+
 fn build(owner: &Owner, name: &str, labels: &BTreeMap<String, String>, selector: &BTreeMap<String, String>, template: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service",

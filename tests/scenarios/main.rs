@@ -5,6 +5,7 @@
 
 mod arena;
 mod bad_input;
+mod blue_green;
 mod canary;
 mod deletion;
 mod determinism;

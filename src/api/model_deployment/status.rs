@@ -319,8 +319,8 @@ pub struct StepStatus {
     #[schemars(length(max = 16))]
     pub progress: Option<String>,
 
-    /// Its weight, 1 to 100.
-    #[schemars(range(min = 1, max = 100))]
+    /// Its weight, 0 to 100; 0 is the preview of a blue/green release.
+    #[schemars(range(min = 0, max = 100))]
     pub weight: i32,
 
     /// When it began.

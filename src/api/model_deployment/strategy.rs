@@ -10,6 +10,8 @@ use crate::api::schema;
 
 /// How long a step is held when it says nothing.
 pub const DEFAULT_HOLD: Duration = Duration::from_secs(600);
+/// How long a replaced version keeps its pods when nothing is said.
+pub const DEFAULT_SCALE_DOWN_DELAY: Duration = Duration::from_secs(30);
 /// Weights of the steps of a canary that names none.
 pub const DEFAULT_STEP_WEIGHTS: [i32; 2] = [10, 50];
 
@@ -18,10 +20,15 @@ pub const DEFAULT_STEP_WEIGHTS: [i32; 2] = [10, 50];
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.canary) || self.type == 'Canary'")
-        .message("canary is only for type Canary: set strategy.type to Canary, or remove strategy.canary")
+        .message("canary is only for type Canary: set strategy.type to Canary, or remove strategy.canary"),
+    validation = Rule::new("!has(self.blueGreen) || self.type == 'BlueGreen'")
+        .message("blueGreen is only for type BlueGreen: set strategy.type to BlueGreen, or remove strategy.blueGreen"),
+    validation = Rule::new("self.type != 'BlueGreen' || !has(self.maxSurge) || string(self.maxSurge) == '100%'")
+        .message("blue/green needs room for all pods of both versions: remove strategy.maxSurge, or choose type Canary")
 )]
 pub struct Strategy {
-    /// Immediate: all new pods, then all traffic. Canary: traffic moves in steps.
+    /// Immediate: all new pods, then all traffic. Canary: traffic moves in steps. BlueGreen: all new pods, without traffic, until a
+    /// person or the clock switches everything at once.
     #[serde(default)]
     pub r#type: StrategyType,
 
@@ -34,6 +41,15 @@ pub struct Strategy {
     /// The steps, for type Canary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
+
+    /// When to switch, for type BlueGreen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue_green: Option<BlueGreen>,
+
+    /// How long the replaced version keeps its pods once it has no traffic, so that going back to it is quick. At least `traffic.drain`;
+    /// ends early when the next release begins. Default 30s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_down_delay: Option<Duration>,
 }
 
 /// The ways a new version can take over.
@@ -44,6 +60,25 @@ pub enum StrategyType {
     Immediate,
     /// Traffic moves in steps.
     Canary,
+    /// All new pods without traffic, then all traffic at once.
+    BlueGreen,
+}
+
+/// When the new version of a blue/green release gets the traffic.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.holdFor) || (has(self.autoPromote) && self.autoPromote)")
+        .message("holdFor is how long a preview lasts that promotes itself: set autoPromote to true, or remove holdFor")
+)]
+pub struct BlueGreen {
+    /// Whether the new version gets the traffic by itself after `holdFor`; false waits for the command promote. Default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_promote: Option<bool>,
+
+    /// How long the new version is previewed, with all its pods ready, before it promotes itself. Default 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_for: Option<Duration>,
 }
 
 /// The steps of a canary.
@@ -93,22 +128,37 @@ pub enum HoldUntil {
 }
 
 impl Strategy {
-    /// The steps to take before all traffic moves, with defaults filled in; none for `Immediate`.
+    /// The steps to take before all traffic moves, with defaults filled in; none for `Immediate`, a preview of weight 0 for
+    /// `BlueGreen`.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
-        if self.r#type == StrategyType::Immediate {
-            return Vec::new();
+        match (self.r#type, &self.canary) {
+            (StrategyType::Immediate, _) => Vec::new(),
+            (StrategyType::BlueGreen, _) => vec![self.preview()],
+            (StrategyType::Canary, Some(canary)) if !canary.steps.is_empty() => canary.steps.clone(),
+            (StrategyType::Canary, _) => DEFAULT_STEP_WEIGHTS.map(|weight| Step { weight, ..Step::default() }).to_vec(),
         }
-        match &self.canary {
-            Some(canary) if !canary.steps.is_empty() => canary.steps.clone(),
-            _ => DEFAULT_STEP_WEIGHTS.map(|weight| Step { weight, ..Step::default() }).to_vec(),
-        }
+    }
+
+    fn preview(&self) -> Step {
+        let hold_for = self.blue_green.as_ref().and_then(|given| given.hold_for);
+        let hold_until = (!self.auto_promote()).then_some(HoldUntil::Promoted);
+        Step { weight: 0, hold_for, hold_until }
     }
 
     /// Whether the last step is followed by 100 percent without a command.
     #[must_use]
     pub fn auto_promote(&self) -> bool {
-        self.canary.as_ref().and_then(|canary| canary.auto_promote).unwrap_or(true)
+        match self.r#type {
+            StrategyType::BlueGreen => self.blue_green.as_ref().and_then(|given| given.auto_promote).unwrap_or(false),
+            StrategyType::Immediate | StrategyType::Canary => self.canary.as_ref().and_then(|given| given.auto_promote).unwrap_or(true),
+        }
+    }
+
+    /// `scaleDownDelay` with the default filled in.
+    #[must_use]
+    pub fn scale_down_delay(&self) -> Duration {
+        self.scale_down_delay.unwrap_or(DEFAULT_SCALE_DOWN_DELAY)
     }
 
     /// `maxSurge` with the default filled in.
@@ -131,7 +181,7 @@ impl Step {
 
 #[cfg(test)]
 mod tests {
-    use super::{Canary, DEFAULT_HOLD, HoldUntil, Step, Strategy, StrategyType};
+    use super::{BlueGreen, Canary, DEFAULT_HOLD, HoldUntil, Step, Strategy, StrategyType};
     use crate::api::Duration;
 
     fn canary(canary: Option<Canary>) -> Strategy {
@@ -145,6 +195,18 @@ mod tests {
             assert_eq!(steps, [(10, Some(Duration::from_secs(600))), (50, Some(Duration::from_secs(600)))]);
             assert!(strategy.auto_promote());
         }
+    }
+
+    #[test]
+    fn a_blue_green_release_is_a_preview_that_waits_unless_it_promotes_itself() {
+        let waits = Strategy { r#type: StrategyType::BlueGreen, ..Strategy::default() };
+        assert_eq!(waits.steps().iter().map(|step| (step.weight, step.hold())).collect::<Vec<_>>(), [(0, None)]);
+        assert!(!waits.auto_promote());
+        let given = |hold_for| Some(BlueGreen { auto_promote: Some(true), hold_for });
+        let promotes = Strategy { blue_green: given(None), ..waits.clone() };
+        assert_eq!(promotes.steps()[0].hold(), Some(DEFAULT_HOLD));
+        let soon = Strategy { blue_green: given(Some(Duration::from_secs(60))), ..waits };
+        assert_eq!(soon.steps()[0].hold(), Some(Duration::from_secs(60)));
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl Hands<'_> {
         if let Some(decision) = plan.split.as_ref().filter(|decision| !self.lowers(decision)) {
             self.ensure_split(decision, plan.record.as_ref()).await?;
         }
+        self.ensure_preview(plan).await?;
         for (name, replicas) in &plan.scale {
             self.scale(name, *replicas).await?;
         }
@@ -134,6 +135,17 @@ impl Hands<'_> {
                 let selector = ratio::selector(&owner.name, &Split::all(stable.clone()));
                 self.ensure(live, service::stable(owner, &selector, template)).await
             }
+        }
+    }
+
+    /// The preview Service is there as long as a blue/green release has a candidate that may still get the traffic.
+    async fn ensure_preview(&self, plan: &Plan) -> Result<(), WriteError> {
+        let Some(record) = &plan.record else { return Ok(()) };
+        let candidate = record.candidate.as_ref().filter(|candidate| self.valid.settings.previews() && candidate.retreat.is_none());
+        let live = self.observed.preview.as_ref();
+        match candidate.and_then(|candidate| Some((&candidate.revision, self.recorded(&candidate.revision)?))) {
+            Some((name, recorded)) => self.ensure(live, service::preview(&self.observed.owner, name.as_str(), &recorded.template)).await,
+            None => self.delete(live).await,
         }
     }
 

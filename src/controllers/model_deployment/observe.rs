@@ -11,6 +11,7 @@ use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, deployment_in
 use crate::domain::revision::RevisionName;
 use crate::resources::Owner;
 use crate::resources::revision::{FAILED, Recorded, SERVED};
+use crate::resources::service::preview_name;
 use crate::runtime::cache::{Cache, CacheState, Entry};
 use crate::runtime::key::ObjectKey;
 
@@ -104,6 +105,8 @@ pub struct Observed {
     pub revisions: BTreeMap<RevisionName, SeenRevision>,
     /// The stable Service.
     pub service: Option<Seen>,
+    /// The preview Service.
+    pub preview: Option<Seen>,
     /// The route.
     pub route: Option<Seen>,
     /// The Gateway API is installed.
@@ -125,8 +128,10 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
     gathered.records(&caches.records, &index);
     gathered.children(&caches.workloads, &index, |revision, seen| revision.workload = Some(seen));
     gathered.children(&caches.budgets, &index, |revision, seen| revision.budget = Some(seen));
-    let service = gathered.children(&caches.services, &index, |revision, seen| revision.service = Some(seen));
-    let route = gathered.children(&caches.routes, &index, |_, _| {});
+    let mut services = gathered.children(&caches.services, &index, |revision, seen| revision.service = Some(seen));
+    let service = services.remove(&*key.name);
+    let preview = services.remove(preview_name(&key.name).as_str());
+    let route = gathered.children(&caches.routes, &index, |_, _| {}).remove(&*key.name);
     gathered.pods(&caches.pods, &index);
     Some(Observed {
         now,
@@ -134,6 +139,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         model: model.map(|entry| entry.row.clone()),
         revisions: gathered.revisions,
         service,
+        preview,
         route,
         gateway_api: caches.routes.state() != CacheState::Absent,
         orphans: gathered.orphans,
@@ -151,10 +157,11 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Children that are ours, by revision; the one without a revision is returned. Those of a namesake that is gone are
-    /// only counted: nothing is adopted.
-    fn children(&mut self, cache: &Cache<Children>, index: &str, put: impl Fn(&mut SeenRevision, Seen)) -> Option<Seen> {
-        let mut single = None;
+    /// Children that are ours, by revision; those without a revision are returned by name, and only who asks for a name gets
+    /// it: a child that lost the label of its revision must not pass for one that has none. Those of a namesake that is gone
+    /// are only counted: nothing is adopted.
+    fn children(&mut self, cache: &Cache<Children>, index: &str, put: impl Fn(&mut SeenRevision, Seen)) -> BTreeMap<String, Seen> {
+        let mut single = BTreeMap::new();
         for entry in cache.indexed(index) {
             let Ok(child) = entry.row.as_ref() else { continue };
             if child.owner_uid.as_deref() != Some(self.owner.uid.as_str()) {
@@ -168,9 +175,7 @@ impl Gathered {
             let Some(seen) = Seen::of(Arc::clone(&entry)) else { continue };
             match revision {
                 Some(name) => put(self.revisions.entry(name).or_default(), seen),
-                // A child that lost the label of its revision must not pass for the one that has none.
-                None if *entry.key.name == *self.owner.name => single = Some(seen),
-                None => {}
+                None => drop(single.insert(entry.key.name.to_string(), seen)),
             }
         }
         single

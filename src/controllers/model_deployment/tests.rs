@@ -224,7 +224,8 @@ fn forged_decision_is_not_believed() {
         Decision { number: i64::MAX, ..decision.clone() },
         Decision { nonce: Some("n".repeat(64)), ..decision.clone() },
         Decision { reason: "r".repeat(2_000), ..decision.clone() },
-        Decision { stage_weight: 0, ..decision.clone() },
+        Decision { stage_weight: -1, ..decision.clone() },
+        Decision { stage_weight: 101, ..decision.clone() },
         Decision { split: Split::between(name("chat-a"), name("chat-a"), 10), ..decision.clone() },
         Decision { split: Split::all(name(&"x".repeat(64))), ..decision },
     ];

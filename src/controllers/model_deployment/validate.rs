@@ -44,7 +44,7 @@ fn settings(spec: &ModelDeploymentSpec) -> Settings {
         headroom_percent: traffic.headroom(),
         drain,
         propagation_delay: signed(traffic.propagation_delay()),
-        scale_down_delay: drain,
+        scale_down_delay: signed(spec.strategy.scale_down_delay()),
         progress_deadline: signed(spec.progress_deadline()),
         paused: spec.paused,
         revision_history_limit: usize::try_from(spec.revision_history_limit()).unwrap_or(1),

@@ -17,7 +17,9 @@ pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
         let reason = Reason::new("Paused", format!("version {} waits: paused", situation.view(&wanted).version));
         return Plan { state: State::Paused, reason, ..steady::stay(situation, record) };
     }
-    if cleanup::others(situation, &record).next().is_some() {
+    // What serves next may be there still; anything else leaves first.
+    let usable = |name: &RevisionName| *name == wanted && situation.view(name).workload.is_some_and(|workload| !workload.terminating);
+    if cleanup::others(situation, &record).any(|name| !usable(name)) {
         let reason = Reason::new("WaitingForOldPods", "pods of an earlier revision have to end first");
         return Plan { state: State::Progressing, reason, ..steady::stay(situation, record) };
     }
