@@ -110,9 +110,7 @@ fn different_element(got: &Range, wanted: &Value) -> Option<String> {
     let wanted_point = |point: &Value| (point[0].as_i64().unwrap(), point[1].as_str().unwrap().parse::<f64>().unwrap());
     let wanted_points: Vec<(i64, f64)> = wanted_points.iter().map(wanted_point).collect();
     let same = |((at, value), (wanted_at, wanted)): (&(i64, f64), &(i64, f64))| at == wanted_at && is_close(*value, *wanted);
-    let equal = got.labels == wanted_labels
-        && got.points.len() == wanted_points.len()
-        && got.points.iter().zip(&wanted_points).all(same);
+    let equal = got.labels == wanted_labels && got.points.len() == wanted_points.len() && got.points.iter().zip(&wanted_points).all(same);
     (!equal).then(|| format!("{} {:?}; wanted {wanted_labels} {wanted_points:?}", got.labels, got.points))
 }
 
@@ -181,11 +179,44 @@ fn everything_that_is_answered_occurs_in_the_corpus() {
     let missing: Vec<&str> = functions.filter(|name| !queries.iter().any(|query| starts_word(query, &format!("{name}(")))).collect();
     assert_eq!(missing, Vec::<&str>::new());
     let words = "+ - * / % ^ atan2 == != > < >= <= and or unless bool on ignoring group_left group_right by without offset @";
-    let missing: Vec<&str> = words.split_whitespace().filter(|word| !queries.iter().any(|query| query.contains(&format!(" {word} ")))).collect();
+    let missing: Vec<&str> =
+        words.split_whitespace().filter(|word| !queries.iter().any(|query| query.contains(&format!(" {word} ")))).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
 
 /// Whether a call stands in a query as a word of its own.
 fn starts_word(query: &str, call: &str) -> bool {
     query.match_indices(call).any(|(at, _)| !query[..at].ends_with(|sign: char| sign.is_alphanumeric() || sign == '_'))
+}
+
+#[test]
+fn a_query_that_holds_too_much_is_refused() {
+    let storages = storages(&parsed(CORPUS));
+    let options = Options { samples_max: 1_000, ..Options::default() };
+    let ask = |text: &str| query(&storages["web"], text, 1_200_000, &options).map_err(|error| error.kind);
+    assert!(ask("sum(rate(http_requests_total[1m]))").is_ok());
+    assert_eq!(ask("http_requests_total[1h]").map(|_| ()), Ok(()), "eight series of at most 81 samples");
+    assert_eq!(ask("latency_seconds_bucket[1h]"), Err(ErrorType::Execution));
+    assert_eq!(ask("count_over_time(vector(1)[30d:1ms])"), Err(ErrorType::Execution));
+    assert_eq!(ask("count_over_time(nothing[100y:1ms])"), Err(ErrorType::Execution));
+}
+
+#[test]
+fn times_that_do_not_fit_are_refused() {
+    let storage = Storage::new();
+    let options = Options::default();
+    assert_eq!(query(&storage, "1", i64::MAX, &options).unwrap_err().kind, ErrorType::BadData);
+    assert_eq!(query_range(&storage, "1", 0, i64::MAX, 1, &options).unwrap_err().kind, ErrorType::BadData);
+    let text = "rate(a[290y:1s] offset 290y @ 1000000000000)";
+    assert_eq!(query(&storage, text, 0, &options).unwrap_err().kind, ErrorType::Execution);
+}
+
+#[test]
+fn what_prometheus_has_and_this_engine_lacks_is_named() {
+    let refused = |text: &str| query(&Storage::new(), text, 0, &Options::default()).unwrap_err().message;
+    assert!(refused("histogram_count(a)").contains("native histograms"));
+    assert!(refused("limitk(1, a)").contains("limitk"));
+    assert!(refused("mad_over_time(a[5m])").contains("mad_over_time"));
+    assert!(refused("a + fill (0) b").contains("fill"));
+    assert!(refused("a{b=\"1\" or c=\"2\"}").contains("`or`"));
 }

@@ -2,7 +2,7 @@
 
 use super::Evaluator;
 use super::series::{Series, unify};
-use crate::sim::promql::functions::{dates, maps};
+use crate::sim::promql::functions::maps;
 use crate::sim::promql::labels::Labels;
 use crate::sim::promql::matcher::anchored;
 use crate::sim::promql::plan::{Scalar, Vector};
@@ -58,12 +58,10 @@ impl Evaluator<'_> {
                 self.mapped(series, |_, value| value)
             }
             Vector::Date(function, None) => {
-                let seconds = self.steps.times().map(|at_ms| at_ms / 1000);
+                let seconds = self.steps.times().map(|at_ms| (at_ms / 1000) as f64);
                 Ok(self.without_labels(seconds.map(function).collect()))
             }
-            Vector::Date(function, Some(inner)) => {
-                self.mapped(self.vector(inner)?, |_, value| dates::seconds(value).map_or(f64::NAN, function))
-            }
+            Vector::Date(function, Some(inner)) => self.mapped(self.vector(inner)?, |_, value| function(value)),
             other => self.vector(other),
         }
     }

@@ -1,7 +1,8 @@
 //! What the parser must not be given.
 //!
 //! Takes a query text; gives `bad_data` for what would make the parser stop the process (a stack used up by nesting, durations
-//! that its arithmetic does not hold) or read something else than was written. Never judges the grammar otherwise.
+//! that its arithmetic does not hold) or read something else than was written (numbers too large for a float). Never judges the
+//! grammar otherwise.
 
 use crate::sim::promql::query::QueryError;
 
@@ -24,7 +25,27 @@ pub fn check(text: &str) -> Result<(), QueryError> {
     if signs + words.iter().filter(set_operator).count() > NESTING_MAX {
         return Err(QueryError::bad_data(format!("the query has more than {NESTING_MAX} operators and parentheses")));
     }
+    numbers(&code)?;
     durations(&code, &words)
+}
+
+/// The parser reads a number that is too large as infinite; Prometheus does not read it.
+fn numbers(code: &str) -> Result<(), QueryError> {
+    let mut rest = code;
+    while let Some(start) = rest.find(is_word) {
+        let word = &rest[start..];
+        let mut length = word.find(|sign| !is_word(sign)).unwrap_or(word.len());
+        let is_number = word.starts_with(|sign: char| sign.is_ascii_digit() || sign == '.');
+        if is_number && word[..length].ends_with(['e', 'E']) && word[length..].starts_with(['+', '-']) {
+            let exponent = &word[length + 1..];
+            length += 1 + exponent.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(exponent.len());
+        }
+        if is_number && word[..length].parse().is_ok_and(f64::is_infinite) {
+            return Err(QueryError::bad_data(format!("error parsing number: {:?} is out of range", &word[..length])));
+        }
+        rest = &word[length..];
+    }
+    Ok(())
 }
 
 fn is_word(sign: char) -> bool {
@@ -86,6 +107,16 @@ mod tests {
         assert!(check(&format!("a{}", " or a".repeat(501))).is_err());
         assert!(check(&"a".repeat(40_000)).is_err());
         assert!(check(&format!("a{{b=\"{}\"}} # {}", "(".repeat(900), "(".repeat(900))).is_ok(), "strings and comments do not nest");
+    }
+
+    #[test]
+    fn numbers_that_are_too_large_are_refused() {
+        for text in ["1e400", "a > 1e+400", "-2.5E309", ".1e400", "9".repeat(400).as_str(), "1e400 + Inf"] {
+            assert!(check(text).is_err(), "{text}");
+        }
+        for text in ["1e300", "1e-400", "1e+300", "Inf", "+Inf", "x1e400", "\"1e400\"", "0x1e400", "1e"] {
+            assert!(check(text).is_ok(), "{text}");
+        }
     }
 
     #[test]
