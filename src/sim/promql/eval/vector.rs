@@ -76,7 +76,8 @@ impl Evaluator<'_> {
         let (low, high) = (self.scalar(low)?, self.scalar(high)?);
         let clamped = self.vector(vector)?.into_iter().map(|mut series| {
             for (step, value) in series.values.iter_mut().enumerate() {
-                *value = value.filter(|_| !(high[step] < low[step])).map(|value| maps::clamp(value, low[step], high[step]));
+                let out_of_order = high[step] < low[step];
+                *value = value.filter(|_| !out_of_order).map(|value| maps::clamp(value, low[step], high[step]));
             }
             series.without_metadata()
         });

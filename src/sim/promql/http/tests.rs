@@ -67,7 +67,8 @@ fn labels_values_and_series_are_those_with_samples_in_the_span() {
 fn errors_have_the_status_and_the_type_of_prometheus() {
     let series = [("start", "0"), ("end", "60"), ("query", "1")];
     let with = |extra: (&'static str, &'static str)| [series.to_vec(), vec![extra]].concat();
-    let cases: Vec<(&str, Vec<(&str, &str)>, u16, &str)> = vec![
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("/api/v1/query", vec![("query", "m_total{")], 400, "bad_data"),
         ("/api/v1/query", vec![], 400, "bad_data"),
         ("/api/v1/query", vec![("query", "1"), ("time", "soon")], 400, "bad_data"),
