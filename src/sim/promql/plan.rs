@@ -8,6 +8,7 @@ mod build;
 mod calls;
 mod guard;
 mod operators;
+mod pinned;
 
 pub use self::build::{parse, parse_selector};
 use super::functions::{Aggregation, DateFunction, MapFunction, WindowFunction};

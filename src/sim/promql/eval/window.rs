@@ -166,10 +166,7 @@ impl Evaluator<'_> {
         let steps = Steps { start_ms, end_ms: shift.seen_at(last), step_ms };
         // Every step costs at least one value: a limit before anything is laid out for them.
         self.hold(steps.count())?;
-        let inner = Evaluator { steps, notes: Default::default(), held: self.held.clone(), ..*self };
-        let series = inner.vector(vector)?;
-        self.held.set(inner.held.get());
-        self.notes.borrow_mut().merge(inner.into_notes());
+        let series = self.within(steps, |inner| inner.vector(vector))?;
         let sample = |(at_ms, value): (i64, Option<f64>)| value.filter(|value| !is_stale(*value)).map(|value| Sample { at_ms, value });
         let stretch =
             |series: Series| Stretch { labels: series.labels, samples: steps.times().zip(series.values).filter_map(sample).collect() };
