@@ -97,6 +97,10 @@ sweeps! {
     canary_by_route_killed_after_any_request_comes_to_the_same_end: ROUTE After;
     canary_by_pods_killed_before_any_request_comes_to_the_same_end: PODS Before;
     canary_by_pods_killed_after_any_request_comes_to_the_same_end: PODS After;
+    preview_by_route_killed_before_any_request_comes_to_the_same_end: ROUTE_PREVIEW Before;
+    preview_by_route_killed_after_any_request_comes_to_the_same_end: ROUTE_PREVIEW After;
+    preview_by_pods_killed_before_any_request_comes_to_the_same_end: PODS_PREVIEW Before;
+    preview_by_pods_killed_after_any_request_comes_to_the_same_end: PODS_PREVIEW After;
     abort_by_route_killed_before_any_request_never_gives_weight_back: ROUTE_ABORT Before;
     abort_by_route_killed_after_any_request_never_gives_weight_back: ROUTE_ABORT After;
     abort_by_pods_killed_before_any_request_never_gives_weight_back: PODS_ABORT Before;

@@ -27,6 +27,8 @@ enum Fate {
     TakesOver,
     Aborted,
     NeverReady,
+    /// By blue/green, when a person says so.
+    Switched,
 }
 
 /// A scenario to sweep.
@@ -38,6 +40,8 @@ pub struct Play {
 
 pub const ROUTE: Play = Play { name: "route", split: Split::Route, fate: Fate::TakesOver };
 pub const PODS: Play = Play { name: "pods", split: Split::Pods, fate: Fate::TakesOver };
+pub const ROUTE_PREVIEW: Play = Play { name: "route-preview", split: Split::Route, fate: Fate::Switched };
+pub const PODS_PREVIEW: Play = Play { name: "pods-preview", split: Split::Pods, fate: Fate::Switched };
 pub const ROUTE_ABORT: Play = Play { name: "route-abort", split: Split::Route, fate: Fate::Aborted };
 pub const PODS_ABORT: Play = Play { name: "pods-abort", split: Split::Pods, fate: Fate::Aborted };
 pub const ROUTE_NEVER_READY: Play = Play { name: "route-never-ready", split: Split::Route, fate: Fate::NeverReady };
@@ -87,6 +91,13 @@ impl User<'_> {
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
                     .await;
             }
+            Fate::Switched => {
+                let up = |object: &Value| phase(object) == "Holding" && at(object, "/status/candidate/ready") == 4;
+                self.until("the preview is up", up).await;
+                self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "promote:1"}}}));
+                self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
+                    .await;
+            }
             Fate::Aborted => {
                 self.until("25 % hold", |object| phase(object) == "Holding" && at(object, "/status/candidate/weight") == 25).await;
                 self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "abort:1"}}}));
@@ -102,7 +113,10 @@ impl User<'_> {
         let mut pace = crate::pace::virtual_time();
         (pace.hold, pace.drain, pace.propagation) = ("20s", "10s", "2s");
         let arena = crate::Arena { pace, ..self.0.arena("play") };
-        let object = canary(&arena, version, play.split);
+        let mut object = canary(&arena, version, play.split);
+        if play.fate == Fate::Switched {
+            object["spec"]["strategy"] = json!({"type": "BlueGreen"});
+        }
         if play.fate == Fate::NeverReady && version == "1.1.0" { with_startup(object, "never", "60s") } else { object }
     }
 
