@@ -40,7 +40,7 @@ const MESSAGE_LENGTH_MAX: usize = 300;
 const TOKEN_BYTES_MAX: usize = 64 << 10;
 
 type Request_ = Request<Full<Bytes>>;
-type Client = BoxCloneSyncService<Request_, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
+type Client = BoxCloneSyncService<Request_, Response<UnsyncBoxBody<Bytes, SourceError>>, SourceError>;
 
 /// How to ask one Prometheus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +81,12 @@ impl Prometheus {
         B::Error: Into<BoxError>,
     {
         let limit = settings.body_bytes_max;
-        let boxed = client
-            .map_err(Into::into)
-            .map_response(move |response: Response<B>| response.map(|body| Limited::new(body, limit).boxed_unsync()));
+        let limited = move |body: B| {
+            let error =
+                move |error: BoxError| if error.is::<LengthLimitError>() { SourceError::TooLarge { limit } } else { unavailable(&*error) };
+            Limited::new(body, limit).map_err(error).boxed_unsync()
+        };
+        let boxed = client.map_err(|error| unavailable(&*error.into())).map_response(move |response: Response<B>| response.map(limited));
         Self { client: BoxCloneSyncService::new(boxed), settings }
     }
 
@@ -117,13 +120,9 @@ impl Prometheus {
 
     /// Sends the request and takes the whole answer, up to its limit.
     async fn exchange(&self, request: Request_) -> Result<(StatusCode, Bytes), SourceError> {
-        let response = self.client.clone().oneshot(request).await.map_err(|error| unavailable(&*error))?;
-        let limit = self.settings.body_bytes_max;
+        let response = self.client.clone().oneshot(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), limit)
-            .collect()
-            .await
-            .map_err(|error| if error.is::<LengthLimitError>() { SourceError::TooLarge { limit } } else { unavailable(&*error) })?;
+        let body = response.into_body().collect().await?;
         Ok((status, body.to_bytes()))
     }
 }
