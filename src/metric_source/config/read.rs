@@ -168,7 +168,9 @@ fn url(text: &str) -> Result<Uri, String> {
     if url.query().is_some() {
         return wrong("has a query");
     }
-    if url.port().is_some() && url.port_u16().is_none_or(|port| port == 0) {
+    // The parser takes any number for a port, and then has none.
+    let port = url.authority().and_then(|authority| authority.as_str().strip_prefix(url.host()?)?.strip_prefix(':'));
+    if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
         return wrong("has a port that cannot be");
     }
     let host = url.host().unwrap_or_default();
