@@ -9,7 +9,8 @@ pub mod config;
 pub mod prometheus;
 pub mod scripted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -106,14 +107,18 @@ impl Sources {
         Self { by_name: BTreeMap::from([(name.to_owned(), source)]), default: Some(name.to_owned()) }
     }
 
-    /// Makes a source of each provider of the configuration. Connects to none of them yet.
+    /// Makes a source of each provider of the configuration. Connects to none of them yet. Names that resolve to `forbidden`, such
+    /// as the addresses of the API server, will lead nowhere.
     ///
     /// # Errors
     /// A provider whose files cannot be read or whose address may not be used.
-    pub fn from_configuration(configuration: &config::OperatorConfiguration) -> Result<Self, prometheus::ConnectError> {
+    pub fn from_configuration(
+        configuration: &config::OperatorConfiguration,
+        forbidden: &BTreeSet<IpAddr>,
+    ) -> Result<Self, prometheus::ConnectError> {
         let mut by_name: BTreeMap<String, Arc<dyn MetricSource>> = BTreeMap::new();
         for provider in &configuration.metric_providers {
-            by_name.insert(provider.name.clone(), Arc::new(prometheus::Prometheus::connect(provider)?));
+            by_name.insert(provider.name.clone(), Arc::new(prometheus::Prometheus::connect(provider, forbidden)?));
         }
         Ok(Self { by_name, default: configuration.default_provider().map(|provider| provider.name.clone()) })
     }

@@ -36,7 +36,7 @@ fn sources_are_found_by_name_and_an_unknown_one_is_refused_with_those_that_there
 async fn sources_of_a_configuration_have_its_names_and_its_default() {
     let text = "apiVersion: config.modelward.dev/v1alpha1\nkind: OperatorConfiguration\nmetricProviders:\n\
                 - {name: one, type: Prometheus, url: 'http://a:9090'}\n- {name: two, type: Prometheus, url: 'http://b:9090', default: true}\n";
-    let sources = Sources::from_configuration(&config::OperatorConfiguration::parse(text).unwrap()).unwrap();
+    let sources = Sources::from_configuration(&config::OperatorConfiguration::parse(text).unwrap(), &BTreeSet::new()).unwrap();
     assert!(Arc::ptr_eq(sources.get(None).unwrap(), sources.get(Some("two")).unwrap()));
     assert!(sources.get(Some("one")).is_ok());
 }

@@ -186,8 +186,9 @@ pub enum Kind {
 pub struct Measure {
     /// What it is and which queries it takes.
     pub kind: Kind,
-    /// Gives the age of the newest sample in seconds, for [`reading::fresh`]; nothing if no series matches or none is alive.
-    pub freshness: Template,
+    /// Gives the age of the newest sample in seconds, for [`reading::fresh`]; nothing if no series matches or none is alive. Queries
+    /// of users have none: what they look at is not known.
+    pub freshness: Option<Template>,
 }
 
 /// What the answers of a measure say.
@@ -215,6 +216,12 @@ pub enum Evidence {
 }
 
 impl Measure {
+    /// A query of a user's own, which gives one number.
+    #[must_use]
+    pub const fn of_query(query: Template) -> Self {
+        Self { kind: Kind::Gauge { query }, freshness: None }
+    }
+
     /// The queries to send, in the order in which [`Self::read`] takes their answers.
     #[must_use]
     pub fn queries(&self) -> Vec<&Template> {

@@ -17,6 +17,9 @@ pub use self::buckets::{Above, Buckets};
 /// How far the time of an answer may lie from the time that was asked for: sources round to milliseconds or seconds.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
 
+/// The greatest age of the newest sample that is not stale: two scrapes at Prometheus' default interval of a minute, and a half.
+pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(150);
+
 /// The largest count that a float holds exactly, 2^53.
 const COUNT_MAX: f64 = 9_007_199_254_740_992.0;
 

@@ -197,7 +197,7 @@ fn value(placeholder: Placeholder, place: Place, parameters: &Parameters) -> Res
 fn window(window: Duration) -> Option<String> {
     let milliseconds = window.as_millis();
     let whole = milliseconds > 0 && Duration::from_millis(u64::try_from(milliseconds).ok()?) == window;
-    let text = if milliseconds % 1000 == 0 { format!("{}s", milliseconds / 1000) } else { format!("{milliseconds}ms") };
+    let text = if milliseconds.is_multiple_of(1000) { format!("{}s", milliseconds / 1000) } else { format!("{milliseconds}ms") };
     whole.then_some(text)
 }
 

@@ -64,22 +64,15 @@ pub enum ConnectError {
 }
 
 impl Prometheus {
-    /// A client for `provider`. Reads its CA file; connects with the first query.
+    /// A client for `provider`. Reads its CA file; connects with the first query. Names that resolve to `forbidden`, such as the
+    /// addresses of the API server, lead nowhere.
     ///
     /// # Errors
     /// A CA file that cannot be used, or an address that is not let through.
-    pub fn connect(provider: &Provider) -> Result<Self, ConnectError> {
-        Self::connect_except(provider, BTreeSet::new())
-    }
-
-    /// As [`Self::connect`]; names that resolve to `forbidden`, such as the API server's addresses, lead nowhere.
-    ///
-    /// # Errors
-    /// As [`Self::connect`].
-    pub fn connect_except(provider: &Provider, forbidden: BTreeSet<IpAddr>) -> Result<Self, ConnectError> {
+    pub fn connect(provider: &Provider, forbidden: &BTreeSet<IpAddr>) -> Result<Self, ConnectError> {
         let host = provider.url.host().ok_or_else(|| ConnectError::NoHost(provider.name.clone()))?;
         let denied = |source| ConnectError::Denied { provider: provider.name.clone(), source };
-        let guard = Guard::new(host, forbidden).map_err(denied)?;
+        let guard = Guard::new(host, forbidden.clone()).map_err(denied)?;
         let client = HttpClient::new(provider, guard)?;
         let settings = Settings {
             timeout: provider.timeout,

@@ -77,23 +77,23 @@ impl Definition {
             (BuiltIn::ErrorRate | BuiltIn::SuccessRate, _, Self::Proportion { failed, total }) => {
                 let share = if metric == BuiltIn::ErrorRate { Share::Part } else { Share::Rest };
                 let kind = Kind::Proportion { part: sum(failed)?, total: sum(total)?, share };
-                Ok(Measure { kind, freshness: age(total)? })
+                Ok(Measure { kind, freshness: Some(age(total)?) })
             }
             (BuiltIn::ErrorRate | BuiltIn::SuccessRate, ..) => wrong("a Proportion"),
             (_, Some(quantile), Self::Histogram { buckets, microseconds_per_unit }) => {
                 let milliseconds_per_unit = f64::from(*microseconds_per_unit) / 1000.0;
                 let query = format!("sum by (le) ({})", increment(checked(buckets)?));
                 let kind = Kind::Quantile { buckets: template(buckets, &query)?, quantile, milliseconds_per_unit };
-                Ok(Measure { kind, freshness: age(std::slice::from_ref(buckets))? })
+                Ok(Measure { kind, freshness: Some(age(std::slice::from_ref(buckets))?) })
             }
             (_, Some(_), _) => wrong("a Histogram"),
             (BuiltIn::Throughput, _, Self::Counter { count }) => {
-                Ok(Measure { kind: Kind::Rate { count: sum(count)? }, freshness: age(count)? })
+                Ok(Measure { kind: Kind::Rate { count: sum(count)? }, freshness: Some(age(count)?) })
             }
             (BuiltIn::Throughput, ..) => wrong("a Counter"),
             (_, _, Self::Gauge { gauge }) => {
                 let query = template(gauge, &format!("avg({})", checked(gauge)?))?;
-                Ok(Measure { kind: Kind::Gauge { query }, freshness: age(std::slice::from_ref(gauge))? })
+                Ok(Measure { kind: Kind::Gauge { query }, freshness: Some(age(std::slice::from_ref(gauge))?) })
             }
             _ => wrong("a Gauge"),
         }

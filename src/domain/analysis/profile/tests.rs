@@ -38,12 +38,12 @@ fn read(profile: &str, metric: BuiltIn, answers: &[Answer]) -> Result<Reading, N
 fn every_query_of_every_profile_is_about_one_revision_and_one_window() {
     for profile in Profiles::built_in().iter() {
         for (metric, measure) in &profile.measures {
-            for query in measure.queries().into_iter().chain([&measure.freshness]) {
+            for query in measure.queries().into_iter().chain(&measure.freshness) {
                 let text = query.render(&parameters()).unwrap();
                 assert!(query.uses(Placeholder::Namespace), "{} {metric}: {text}", profile.name);
                 assert!(query.uses(Placeholder::Pods) != query.uses(Placeholder::Service), "{} {metric}: {text}", profile.name);
                 assert!(!text.contains("{{"), "{text}");
-                let counts = !matches!(measure.kind, Kind::Gauge { .. }) && *query != measure.freshness;
+                let counts = !matches!(measure.kind, Kind::Gauge { .. }) && Some(query) != measure.freshness.as_ref();
                 assert_eq!(query.uses(Placeholder::Window), counts, "{} {metric}: {text}", profile.name);
             }
         }
@@ -60,7 +60,7 @@ fn a_counter_is_read_as_what_it_gained_over_the_window() {
         measure.queries()[0].render(&parameters()).unwrap(),
         format!("sum(({end} - last_over_time({series}[1h] offset 30s) >= 0 or {end}))")
     );
-    assert_eq!(measure.freshness.render(&parameters()).unwrap(), format!("time() - max(timestamp({series}))"));
+    assert_eq!(measure.freshness.as_ref().unwrap().render(&parameters()).unwrap(), format!("time() - max(timestamp({series}))"));
 }
 
 #[test]
@@ -158,6 +158,15 @@ fn definitions_of_the_wrong_kind_or_with_mistakes_are_refused() {
     let error = counter("x{a=\"{{podz}}\"}").measure(BuiltIn::Throughput).unwrap_err().to_string();
     assert!(error.contains("column 6") && error.contains("{{podz}}"), "{error}");
     assert_eq!(Definition::Counter { count: Vec::new() }.measure(BuiltIn::Throughput), Err(DefinitionError::NoSelector));
+}
+
+#[test]
+fn a_query_of_a_user_is_one_number_and_nothing_else() {
+    let measure = Measure::of_query(Template::parse("max(x{pod=~\"{{pods}}\"})").unwrap());
+    assert_eq!(measure.queries()[0].render(&parameters()).unwrap(), "max(x{pod=~\"llama-6fd8-.+\"})");
+    let read = |answer| measure.read(&[answer], asked(), Duration::from_secs(30));
+    assert_eq!(read(answer(&[("", 0.25)])).unwrap().value, Some(0.25));
+    assert_eq!(read(answer(&[("1", 0.25), ("2", 0.5)])), Err(NoData::ManySeries(2)));
 }
 
 #[test]

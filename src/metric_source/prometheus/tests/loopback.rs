@@ -1,5 +1,6 @@
 //! Against a real socket: a server on loopback that answers with the bytes it is given.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -119,7 +120,7 @@ fn at() -> Timestamp {
 }
 
 async fn ask(server: &Server) -> Result<Answer, SourceError> {
-    Prometheus::connect(&provider("127.0.0.1", server.port)).unwrap().query("up", at()).await
+    Prometheus::connect(&provider("127.0.0.1", server.port), &BTreeSet::new()).unwrap().query("up", at()).await
 }
 
 const ONE: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"VALUE"]}]}}"#;
@@ -128,7 +129,7 @@ const ONE: &str = r#"{"status":"success","data":{"resultType":"vector","result":
 async fn a_number_comes_over_the_wire() {
     let server = Server::sending("200 OK", &ONE.replace("VALUE", "42"));
     assert_eq!(reading::number(&ask(&server).await.unwrap(), at()), Ok(42.0));
-    let by_name = Prometheus::connect(&provider("localhost", server.port)).unwrap();
+    let by_name = Prometheus::connect(&provider("localhost", server.port), &BTreeSet::new()).unwrap();
     assert_eq!(reading::number(&by_name.query("up", at()).await.unwrap(), at()), Ok(42.0));
     assert_eq!(server.requests(), 2);
 }
@@ -175,14 +176,14 @@ async fn a_flood_is_cut_off_whether_its_length_is_told_or_not() {
 async fn a_silent_server_is_given_up_after_the_timeout() {
     let server = Server::start(Behaviour::Waits);
     let impatient = Provider { timeout: Duration::from_millis(150), ..provider("127.0.0.1", server.port) };
-    let error = Prometheus::connect(&impatient).unwrap().query("up", at()).await.unwrap_err();
+    let error = Prometheus::connect(&impatient, &BTreeSet::new()).unwrap().query("up", at()).await.unwrap_err();
     assert_eq!(error, SourceError::Unavailable("no answer within 150 ms".to_owned()));
 }
 
 #[tokio::test]
 async fn a_closed_port_is_unavailable_with_its_cause() {
     let port = Server::start(Behaviour::Waits).closed();
-    let error = Prometheus::connect(&provider("127.0.0.1", port)).unwrap().query("up", at()).await.unwrap_err();
+    let error = Prometheus::connect(&provider("127.0.0.1", port), &BTreeSet::new()).unwrap().query("up", at()).await.unwrap_err();
     assert_eq!(error.reason(), "Unavailable");
     assert!(error.to_string().contains("refused"), "{error}");
 }
@@ -191,12 +192,12 @@ async fn a_closed_port_is_unavailable_with_its_cause() {
 async fn a_host_that_leads_to_this_pod_in_disguise_gets_no_connection() {
     let server = Server::sending("200 OK", &ONE.replace("VALUE", "1"));
     for host in ["2130706433", "0x7f000001", "127.1", "017700000001"] {
-        let source = Prometheus::connect(&provider(host, server.port)).unwrap();
+        let source = Prometheus::connect(&provider(host, server.port), &BTreeSet::new()).unwrap();
         assert_eq!(source.query("up", at()).await.unwrap_err().reason(), "Unavailable", "{host}");
     }
-    assert!(Prometheus::connect(&provider("169.254.169.254", 80)).is_err());
-    let api_server = std::collections::BTreeSet::from([std::net::IpAddr::from([127, 0, 0, 1])]);
-    let source = Prometheus::connect_except(&provider("localhost", server.port), api_server).unwrap();
+    assert!(Prometheus::connect(&provider("169.254.169.254", 80), &BTreeSet::new()).is_err());
+    let api_server = BTreeSet::from([std::net::IpAddr::from([127, 0, 0, 1])]);
+    let source = Prometheus::connect(&provider("localhost", server.port), &api_server).unwrap();
     assert_eq!(source.query("up", at()).await.unwrap_err().reason(), "Unavailable");
     assert_eq!(server.requests(), 0);
 }

@@ -1,6 +1,7 @@
 //! Over TLS, against rustls itself. The certificates are made for these tests, name `localhost` and 127.0.0.1, end in the year
 //! 2126, and nothing else trusts them: the keys of their authorities are gone.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -61,7 +62,7 @@ fn provider(url: String, ca: Option<&TestFile>) -> Provider {
 async fn a_server_that_the_ca_file_vouches_for_is_trusted_by_name_and_by_address() {
     let (server, ca) = (serve(2), TestFile::new("ca-good", CA));
     for host in ["localhost", "127.0.0.1"] {
-        let source = Prometheus::connect(&provider(format!("https://{host}:{}", server.port()), Some(&ca))).unwrap();
+        let source = Prometheus::connect(&provider(format!("https://{host}:{}", server.port()), Some(&ca)), &BTreeSet::new()).unwrap();
         source.query("up", at()).await.unwrap();
     }
 }
@@ -69,7 +70,7 @@ async fn a_server_that_the_ca_file_vouches_for_is_trusted_by_name_and_by_address
 #[tokio::test]
 async fn a_server_that_nobody_vouches_for_is_not_talked_to_and_a_changed_ca_file_is_taken_over() {
     let (server, ca) = (serve(2), TestFile::new("ca-rotating", OTHER_CA));
-    let source = Prometheus::connect(&provider(format!("https://localhost:{}", server.port()), Some(&ca))).unwrap();
+    let source = Prometheus::connect(&provider(format!("https://localhost:{}", server.port()), Some(&ca)), &BTreeSet::new()).unwrap();
     let error = source.query("up", at()).await.unwrap_err();
     assert_eq!(error.reason(), "Unavailable");
     assert!(error.to_string().contains("certificate"), "{error}");
@@ -80,7 +81,7 @@ async fn a_server_that_nobody_vouches_for_is_not_talked_to_and_a_changed_ca_file
 #[tokio::test]
 async fn a_ca_file_that_breaks_later_keeps_the_last_good_one() {
     let (server, ca) = (serve(1), TestFile::new("ca-broken", CA));
-    let source = Prometheus::connect(&provider(format!("https://localhost:{}", server.port()), Some(&ca))).unwrap();
+    let source = Prometheus::connect(&provider(format!("https://localhost:{}", server.port()), Some(&ca)), &BTreeSet::new()).unwrap();
     std::fs::write(&ca.0, "half wri").unwrap();
     source.query("up", at()).await.unwrap();
 }
@@ -91,10 +92,10 @@ fn a_ca_file_that_cannot_be_used_at_the_start_is_told() {
     let mangled = CA.replace("MII", "!!!");
     for (name, content) in [("ca-empty", ""), ("ca-words", "no certificate"), ("ca-mangled", mangled.as_str())] {
         let file = TestFile::new(name, content);
-        let error = Prometheus::connect(&provider(url(), Some(&file))).err().unwrap().to_string();
+        let error = Prometheus::connect(&provider(url(), Some(&file)), &BTreeSet::new()).err().unwrap().to_string();
         assert!(error.contains("CA file") && error.contains("secure"), "{error}");
     }
     let missing = TestFile::new("ca-missing", CA);
     std::fs::remove_file(&missing.0).unwrap();
-    assert!(matches!(Prometheus::connect(&provider(url(), Some(&missing))), Err(ConnectError::Ca { .. })));
+    assert!(matches!(Prometheus::connect(&provider(url(), Some(&missing)), &BTreeSet::new()), Err(ConnectError::Ca { .. })));
 }
