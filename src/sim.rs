@@ -17,6 +17,7 @@ pub mod kinds;
 pub mod listener;
 pub mod openapi;
 pub mod patch;
+pub mod promql;
 pub mod protobuf;
 pub mod routes;
 pub mod schema;

@@ -1,4 +1,5 @@
 mod loopback;
+mod simulated;
 mod tls;
 
 use std::collections::BTreeMap;

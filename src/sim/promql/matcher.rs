@@ -1,0 +1,77 @@
+//! Label matchers.
+//!
+//! Takes what the parser read; gives a predicate over a label's value. Regular expressions are anchored at both ends and their
+//! dot matches a line feed, as in Prometheus. Never looks at more than one label.
+
+use promql_parser::label::{MatchOp, Matchers};
+use regex::Regex;
+
+use super::query::QueryError;
+
+#[derive(Clone, Debug)]
+enum Test {
+    Equal(String),
+    NotEqual(String),
+    Matches(Regex),
+    MatchesNot(Regex),
+}
+
+/// One condition on one label; an absent label has the empty value.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    name: String,
+    test: Test,
+}
+
+/// A regular expression as Prometheus reads it.
+pub fn anchored(text: &str) -> Result<Regex, QueryError> {
+    Regex::new(&format!("^(?s:{text})$")).map_err(|error| QueryError::bad_data(format!("regular expression {text:?}: {error}")))
+}
+
+impl Matcher {
+    /// `name="value"`.
+    pub fn equal(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), test: Test::Equal(value.to_owned()) }
+    }
+
+    /// The label it looks at.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The only value that it accepts, if it is `=`.
+    pub fn exact(&self) -> Option<&str> {
+        match &self.test {
+            Test::Equal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether a value of its label is accepted.
+    pub fn matches(&self, value: &str) -> bool {
+        match &self.test {
+            Test::Equal(wanted) => wanted == value,
+            Test::NotEqual(unwanted) => unwanted != value,
+            Test::Matches(pattern) => pattern.is_match(value),
+            Test::MatchesNot(pattern) => !pattern.is_match(value),
+        }
+    }
+}
+
+/// The matchers of a selector; the metric's name is one of them.
+pub fn compile(name: Option<&str>, parsed: &Matchers) -> Result<Vec<Matcher>, QueryError> {
+    if !parsed.or_matchers.is_empty() {
+        return Err(QueryError::bad_data("`or` between label matchers is no PromQL"));
+    }
+    let named = name.map(|name| Ok(Matcher::equal(super::labels::METRIC_NAME, name)));
+    let rest = parsed.matchers.iter().map(|matcher| {
+        let test = match matcher.op {
+            MatchOp::Equal => Test::Equal(matcher.value.clone()),
+            MatchOp::NotEqual => Test::NotEqual(matcher.value.clone()),
+            MatchOp::Re(_) => Test::Matches(anchored(&matcher.value)?),
+            MatchOp::NotRe(_) => Test::MatchesNot(anchored(&matcher.value)?),
+        };
+        Ok(Matcher { name: matcher.name.clone(), test })
+    });
+    named.into_iter().chain(rest).collect()
+}
