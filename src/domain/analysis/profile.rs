@@ -11,7 +11,8 @@
 //! (`increase()` extrapolates and misses the first sample of a new series, that is each rare error), a counter that is new or
 //! smaller than before counts from zero, and a scrape that fails in between neither loses nor repeats anything.
 //!
-//! What this cannot see: increments between the last scrape of a pod and its end; a counter that starts anew and passes its old
+//! What this cannot see: increments between the last scrape of a process and its end, and, if a process is replaced inside of the
+//! window, its own since the window began (so windows should be short); a counter that starts anew and passes its old
 //! value before it is scraped again counts too little; one that was silent for over an hour counts from zero. A sample
 //! that the source takes in late is lost if the window was read before: windows should end [`SETTLING`] in the past.
 
