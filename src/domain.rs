@@ -3,6 +3,7 @@
 //! Takes plain values, time included, and gives plain values. Never does I/O, never reads a clock, and knows neither
 //! objects nor clients: whoever calls it translates.
 
+pub mod analysis;
 pub mod command;
 pub mod gates;
 pub mod record;
