@@ -230,3 +230,6 @@ fn pod_target(facts: &Facts) -> String {
 fn gateway_target(gateway: &str) -> String {
     format!("gateway/{gateway}")
 }
+
+#[cfg(test)]
+mod tests;

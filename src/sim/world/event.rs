@@ -294,7 +294,7 @@ mod tests {
         let (events, problems) = events(
             "- {at: 10, apply: b.yaml}\n- {at: 1m, apply: a, delete: {object: pod/a}}\n- {at: 1m, fault: {metrics: Unavailable, age: 5m}}\n- {at: 1m, change: {selector: {}}}\n- {at: 1m, delete: {object: pod}}\n- {at: 1m, fault: {kill: {selector: {}}}, refused: x}\n",
         );
-        assert!(events.len() == 1, "{events:?}");
+        assert!(events.len() == 2, "{events:?}");
         let lines: Vec<&str> = problems.iter().filter_map(|problem| problem.split(':').nth(1)).collect();
         assert_eq!(lines, ["1", "2", "3", "4", "5", "6"], "{problems:#?}");
     }
