@@ -55,7 +55,7 @@ pub enum Action {
         /// Which pods.
         selector: PodSelector,
         /// What is said of them; the rest stays.
-        behaviour: Behaviour,
+        behaviour: Box<Behaviour>,
     },
     /// Something goes wrong.
     Fault(Fault),
@@ -178,7 +178,7 @@ fn change(node: &Located, problems: &mut Problems) -> Option<Action> {
         problems.push(node.place.problem("change says nothing new of the pods: give startup, shutdown, failure or serving"));
         return None;
     }
-    Some(Action::Change { selector: selector?, behaviour })
+    Some(Action::Change { selector: selector?, behaviour: Box::new(behaviour) })
 }
 
 fn fault(node: &Located, problems: &mut Problems) -> Option<Fault> {
