@@ -41,6 +41,15 @@ impl<'a> Evaluator<'a> {
         self.notes.into_inner()
     }
 
+    /// Evaluates at other steps; limits and notes are shared.
+    fn within<T>(&self, steps: Steps, evaluate: impl FnOnce(&Self) -> Result<T, QueryError>) -> Result<T, QueryError> {
+        let inner = Evaluator { steps, notes: RefCell::default(), held: self.held.clone(), ..*self };
+        let result = evaluate(&inner)?;
+        self.held.set(inner.held.get());
+        self.notes.borrow_mut().merge(inner.into_notes());
+        Ok(result)
+    }
+
     /// Counts values that are kept; refuses more than the limit.
     fn hold(&self, values: usize) -> Result<(), QueryError> {
         self.held.set(self.held.get().saturating_add(values));

@@ -8,6 +8,7 @@ mod build;
 mod calls;
 mod guard;
 mod operators;
+mod pinned;
 
 pub use self::build::{parse, parse_selector};
 use super::functions::{Aggregation, DateFunction, MapFunction, WindowFunction};
@@ -118,8 +119,8 @@ pub struct Shift {
 }
 
 impl Shift {
-    /// The time that a step looks at.
-    pub fn from_step(self, step_ms: i64) -> i64 {
+    /// The time that is looked at by a step.
+    pub fn seen_at(self, step_ms: i64) -> i64 {
         self.at_ms.unwrap_or(step_ms) - self.offset_ms
     }
 }

@@ -74,13 +74,13 @@ pub struct Options {
     pub lookback_ms: i64,
     /// Step of a subquery that names none, in milliseconds.
     pub subquery_step_ms: i64,
-    /// Most values that one query may hold at a time.
+    /// Most values that one query may take in and calculate, all of its parts added up.
     pub samples_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lookback_ms: 300_000, subquery_step_ms: 60_000, samples_max: 50_000_000 }
+        Self { lookback_ms: 300_000, subquery_step_ms: 60_000, samples_max: 5_000_000 }
     }
 }
 

@@ -65,10 +65,8 @@ impl Storage {
             self.metrics.insert(name.into(), BTreeMap::new());
         }
         let Some(metric) = self.metrics.get_mut(name) else { return Err(AppendError::NoName) };
-        if !metric.contains_key(labels) {
-            metric.insert(labels.clone(), VecDeque::new());
-        }
-        let Some(samples) = metric.get_mut(labels) else { return Err(AppendError::NoName) };
+        // One search: a clone of labels costs a counter.
+        let samples = metric.entry(labels.clone()).or_default();
         match samples.back() {
             Some(last) if last.at_ms > at_ms => Err(AppendError::OutOfOrder),
             Some(last) if last.at_ms == at_ms && last.value.to_bits() == value.to_bits() => Ok(()),

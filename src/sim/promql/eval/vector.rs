@@ -1,16 +1,30 @@
 //! Instant vectors: which part of the evaluator does what, and the functions of single values.
 
 use super::Evaluator;
-use super::series::{Series, unify};
-use crate::sim::promql::functions::{dates, maps};
+use super::series::{Series, Steps, unify};
+use crate::sim::promql::functions::maps;
 use crate::sim::promql::labels::Labels;
 use crate::sim::promql::matcher::anchored;
-use crate::sim::promql::plan::{Scalar, Vector};
+use crate::sim::promql::plan::{Scalar, Selector, Vector};
 use crate::sim::promql::query::QueryError;
 
 impl Evaluator<'_> {
     /// Series with a value or none for each step, in the order that sorting functions gave.
     pub fn vector(&self, vector: &Vector) -> Result<Vec<Series>, QueryError> {
+        if self.steps.count() > 1 && vector.is_pinned() { self.once(vector) } else { self.each_step(vector) }
+    }
+
+    /// The first step's values at every step.
+    fn once(&self, vector: &Vector) -> Result<Vec<Series>, QueryError> {
+        let mut series = self.within(Steps::one(self.steps.start_ms), |first| first.vector(vector))?;
+        for series in &mut series {
+            self.hold(self.steps.count())?;
+            series.values = vec![series.values[0]; self.steps.count()];
+        }
+        Ok(series)
+    }
+
+    fn each_step(&self, vector: &Vector) -> Result<Vec<Series>, QueryError> {
         match vector {
             Vector::Select(selector) => self.select(selector, |sample| sample.value),
             Vector::OfScalar(scalar) => Ok(self.without_labels(self.scalar(scalar)?)),
@@ -28,7 +42,9 @@ impl Evaluator<'_> {
             Vector::Sort { vector, descending } => self.sort(vector, *descending),
             Vector::LabelReplace { vector, to, replacement, from, pattern } => self.label_replace(vector, [to, replacement, from, pattern]),
             Vector::LabelJoin { vector, to, separator, from } => self.label_join(vector, to, separator, from),
-            other => self.of_each_value(other),
+            Vector::Negate(_) | Vector::Map(..) | Vector::Round { .. } | Vector::Clamp { .. } | Vector::Timestamp(_) | Vector::Date(..) => {
+                self.of_each_value(vector)
+            }
         }
     }
 
@@ -49,7 +65,7 @@ impl Evaluator<'_> {
             Vector::Clamp { vector, low, high } => self.clamp(vector, low, high),
             Vector::Timestamp(inner) => {
                 let series = match &**inner {
-                    Vector::Select(selector) => self.select(selector, |sample| sample.at_ms as f64 / 1000.0)?,
+                    Vector::Select(selector) => self.timestamps(selector)?,
                     calculated => {
                         let times: Vec<f64> = self.steps.times().map(|at_ms| at_ms as f64 / 1000.0).collect();
                         self.vector(calculated)?.into_iter().map(|series| series.map(|step, _| times[step])).collect()
@@ -58,14 +74,22 @@ impl Evaluator<'_> {
                 self.mapped(series, |_, value| value)
             }
             Vector::Date(function, None) => {
-                let seconds = self.steps.times().map(|at_ms| at_ms / 1000);
+                let seconds = self.steps.times().map(|at_ms| (at_ms / 1000) as f64);
                 Ok(self.without_labels(seconds.map(function).collect()))
             }
-            Vector::Date(function, Some(inner)) => {
-                self.mapped(self.vector(inner)?, |_, value| dates::seconds(value).map_or(f64::NAN, function))
-            }
-            other => self.vector(other),
+            Vector::Date(function, Some(inner)) => self.mapped(self.vector(inner)?, |_, value| function(value)),
+            // Whatever `each_step` does not send here.
+            _ => Err(QueryError::execution("this is no function of single values")),
         }
+    }
+
+    /// When the samples were taken. As in Prometheus `@` makes this function forget an `offset`.
+    fn timestamps(&self, selector: &Selector) -> Result<Vec<Series>, QueryError> {
+        let mut selector = selector.clone();
+        if selector.shift.at_ms.is_some() {
+            selector.shift.offset_ms = 0;
+        }
+        self.select(&selector, |sample| sample.at_ms as f64 / 1000.0)
     }
 
     /// Each value changed, and with it the metric.
@@ -78,7 +102,8 @@ impl Evaluator<'_> {
         let (low, high) = (self.scalar(low)?, self.scalar(high)?);
         let clamped = self.vector(vector)?.into_iter().map(|mut series| {
             for (step, value) in series.values.iter_mut().enumerate() {
-                *value = value.filter(|_| !(high[step] < low[step])).map(|value| maps::clamp(value, low[step], high[step]));
+                let out_of_order = high[step] < low[step];
+                *value = value.filter(|_| !out_of_order).map(|value| maps::clamp(value, low[step], high[step]));
             }
             series.without_metadata()
         });

@@ -46,7 +46,7 @@ impl Evaluator<'_> {
     pub(super) fn select(&self, selector: &Selector, read: fn(Sample) -> f64) -> Result<Vec<Series>, QueryError> {
         let mut found = Vec::new();
         for (labels, samples) in self.storage.select(&selector.matchers) {
-            let at_step = |step_ms| latest(samples, selector.shift.from_step(step_ms), self.options.lookback_ms).map(read);
+            let at_step = |step_ms| latest(samples, selector.shift.seen_at(step_ms), self.options.lookback_ms).map(read);
             let values: Vec<Option<f64>> = self.steps.times().map(at_step).collect();
             if values.iter().any(Option::is_some) {
                 self.hold(values.len())?;
@@ -81,7 +81,7 @@ impl Evaluator<'_> {
         parameters: Option<&[f64]>,
     ) -> Vec<Option<f64>> {
         let at_step = |(step, step_ms): (usize, i64)| {
-            let end_ms = stretches.shift.from_step(step_ms);
+            let end_ms = stretches.shift.seen_at(step_ms);
             let start_ms = end_ms - stretches.range_ms;
             let samples = between(&stretch.samples, start_ms, end_ms);
             if samples.is_empty() {
@@ -109,7 +109,7 @@ impl Evaluator<'_> {
     pub(super) fn absent_over_time(&self, range: &Range, labels: &Labels) -> Result<Vec<Series>, QueryError> {
         let stretches = self.stretches(range)?;
         let empty = |step_ms| {
-            let end_ms = stretches.shift.from_step(step_ms);
+            let end_ms = stretches.shift.seen_at(step_ms);
             stretches.series.iter().all(|stretch| between(&stretch.samples, end_ms - stretches.range_ms, end_ms).is_empty())
         };
         let values: Vec<Option<f64>> = self.steps.times().map(|step_ms| empty(step_ms).then_some(1.0)).collect();
@@ -120,7 +120,7 @@ impl Evaluator<'_> {
     /// A range vector as the answer of a query for one time.
     pub fn whole_range(&self, range: &Range) -> Result<Vec<RangeAnswer>, QueryError> {
         let stretches = self.stretches(range)?;
-        let end_ms = stretches.shift.from_step(self.steps.start_ms);
+        let end_ms = stretches.shift.seen_at(self.steps.start_ms);
         let answers = stretches.series.into_iter().map(|stretch| {
             let samples = between(&stretch.samples, end_ms - stretches.range_ms, end_ms);
             let points = samples.iter().map(|sample| (sample.at_ms, sample.value)).collect();
@@ -142,7 +142,7 @@ impl Evaluator<'_> {
 
     fn stored(&self, selector: &Selector, range_ms: i64) -> Result<Vec<Stretch>, QueryError> {
         let (Some(first), Some(last)) = (self.steps.times().next(), self.steps.times().last()) else { return Ok(Vec::new()) };
-        let (start_ms, end_ms) = (selector.shift.from_step(first) - range_ms, selector.shift.from_step(last));
+        let (start_ms, end_ms) = (selector.shift.seen_at(first) - range_ms, selector.shift.seen_at(last));
         let mut found = Vec::new();
         for (labels, samples) in self.storage.select(&selector.matchers) {
             let from = samples.partition_point(|sample| sample.at_ms <= start_ms);
@@ -160,16 +160,13 @@ impl Evaluator<'_> {
     fn subquery(&self, vector: &Vector, range_ms: i64, step_ms: Option<i64>, shift: Shift) -> Result<Vec<Stretch>, QueryError> {
         let (Some(first), Some(last)) = (self.steps.times().next(), self.steps.times().last()) else { return Ok(Vec::new()) };
         let step_ms = step_ms.unwrap_or(self.options.subquery_step_ms);
-        let open_ms = shift.from_step(first) - range_ms;
+        let open_ms = shift.seen_at(first) - range_ms;
         let start_ms = step_ms * (open_ms / step_ms);
         let start_ms = if start_ms <= open_ms { start_ms + step_ms } else { start_ms };
-        let steps = Steps { start_ms, end_ms: shift.from_step(last), step_ms };
+        let steps = Steps { start_ms, end_ms: shift.seen_at(last), step_ms };
         // Every step costs at least one value: a limit before anything is laid out for them.
         self.hold(steps.count())?;
-        let inner = Evaluator { steps, notes: Default::default(), held: self.held.clone(), ..*self };
-        let series = inner.vector(vector)?;
-        self.held.set(inner.held.get());
-        self.notes.borrow_mut().merge(inner.into_notes());
+        let series = self.within(steps, |inner| inner.vector(vector))?;
         let sample = |(at_ms, value): (i64, Option<f64>)| value.filter(|value| !is_stale(*value)).map(|value| Sample { at_ms, value });
         let stretch =
             |series: Series| Stretch { labels: series.labels, samples: steps.times().zip(series.values).filter_map(sample).collect() };

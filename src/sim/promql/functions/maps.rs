@@ -49,9 +49,20 @@ fn sign(value: f64) -> f64 {
     }
 }
 
-/// Into bounds; NaN anywhere gives NaN.
+/// The smaller one; negative infinity even of NaN, else NaN of NaN.
+fn smaller(left: f64, right: f64) -> f64 {
+    if left == f64::NEG_INFINITY || right == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if left.is_nan() || right.is_nan() {
+        f64::NAN
+    } else {
+        left.min(right)
+    }
+}
+
+/// Into bounds. NaN gives NaN, except that an infinite number wins over it on the side where it lies, as in Go's library.
 pub fn clamp(value: f64, low: f64, high: f64) -> f64 {
-    if value.is_nan() || low.is_nan() || high.is_nan() { f64::NAN } else { value.min(high).max(low) }
+    -smaller(-low, -smaller(high, value))
 }
 
 /// To the nearest multiple, halves up.

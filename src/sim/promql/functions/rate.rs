@@ -21,17 +21,15 @@ pub fn delta(window: &Window<'_>) -> Option<f64> {
     extrapolated(window, false, 1.0)
 }
 
-/// What a counter lost in resets.
-fn lost_in_resets(window: &Window<'_>) -> f64 {
-    window.samples.windows(2).filter(|pair| pair[1].value < pair[0].value).fold(0.0, |lost, pair| lost + pair[0].value)
+/// A rise with what the counter lost in resets, added one by one: large values may cancel each other.
+fn with_resets(rise: f64, window: &Window<'_>) -> f64 {
+    window.samples.windows(2).filter(|pair| pair[1].value < pair[0].value).fold(rise, |rise, pair| rise + pair[0].value)
 }
 
 fn extrapolated(window: &Window<'_>, is_counter: bool, scale: f64) -> Option<f64> {
     let [first, .., last] = window.samples else { return None };
-    let mut rise = last.value - first.value;
-    if is_counter {
-        rise += lost_in_resets(window);
-    }
+    let rise = last.value - first.value;
+    let rise = if is_counter { with_resets(rise, window) } else { rise };
     let seconds = |from: i64, to: i64| (to - from) as f64 / 1000.0;
     let sampled = seconds(first.at_ms, last.at_ms);
     let distance = sampled / (window.samples.len() as f64 - 1.0);

@@ -40,10 +40,12 @@ pub struct WindowFunction {
     pub of_counter: bool,
     /// Its scalar is a quantile.
     pub of_quantile: bool,
+    /// Its value depends on the time of the step, not only on the span.
+    pub of_step_time: bool,
 }
 
 const fn plain(name: &'static str, apply: fn(&Window<'_>) -> Option<f64>) -> WindowFunction {
-    WindowFunction { name, apply, parameter_at: None, keeps_name: false, of_counter: false, of_quantile: false }
+    WindowFunction { name, apply, parameter_at: None, keeps_name: false, of_counter: false, of_quantile: false, of_step_time: false }
 }
 
 const fn look_back(name: &'static str, apply: fn(&Window<'_>) -> Option<f64>) -> WindowFunction {
@@ -68,7 +70,7 @@ pub static WINDOW_FUNCTIONS: [WindowFunction; 20] = [
     look_back("last_over_time", over_time::last),
     plain("max_over_time", over_time::max),
     plain("min_over_time", over_time::min),
-    WindowFunction { parameter_at: Some(1), ..plain("predict_linear", regression::predict_linear) },
+    WindowFunction { parameter_at: Some(1), of_step_time: true, ..plain("predict_linear", regression::predict_linear) },
     plain("present_over_time", over_time::present),
     WindowFunction { parameter_at: Some(0), of_quantile: true, ..plain("quantile_over_time", over_time::quantile) },
     counter("rate", rate::rate),

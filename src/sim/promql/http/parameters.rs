@@ -85,7 +85,7 @@ fn time(text: &str) -> Option<i64> {
 fn duration(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
         // Cut, not rounded: Prometheus keeps nanoseconds and divides.
-        return (seconds.abs() <= SECONDS_MAX).then(|| (seconds * 1000.0) as i64);
+        return (seconds.abs() <= SECONDS_MAX).then_some((seconds * 1000.0) as i64);
     }
     let (mut rest, mut total, mut next) = (text, 0i64, 0);
     while !rest.is_empty() {

@@ -156,9 +156,7 @@ fn absent_labels(argument: &Parsed) -> Labels {
     let named: Vec<&ParsedMatcher> = selector.matchers.matchers.iter().filter(|matcher| !is_metadata(&matcher.name)).collect();
     let pinned = named.iter().enumerate().filter(|(place, matcher)| {
         let same = |other: &&ParsedMatcher| other.name == matcher.name;
-        is_equal(matcher)
-            && !named[..*place].iter().any(|other| same(other) && is_equal(other))
-            && !named[place + 1..].iter().any(|other| same(other))
+        is_equal(matcher) && !named[..*place].iter().any(|other| same(other) && is_equal(other)) && !named[place + 1..].iter().any(same)
     });
     Labels::new(pinned.map(|(_, matcher)| (matcher.name.as_str(), matcher.value.as_str())))
 }
