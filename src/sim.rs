@@ -26,5 +26,6 @@ pub mod service;
 pub mod simulation;
 pub mod store;
 pub mod table;
+pub mod traffic;
 pub mod verbs;
 pub mod world;

@@ -78,7 +78,7 @@ fn problems(text: &str) -> Vec<String> {
 #[test]
 fn every_world_on_the_page_is_read_without_a_mistake() {
     let examples = examples(&page("world.md"));
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 8);
     for example in &examples {
         assert_eq!(World::read(example).err(), None);
     }
@@ -93,6 +93,11 @@ fn every_field_of_a_world_is_on_the_page_and_in_an_example() {
         spec(&format!("nodes: [{{{UNKNOWN}}}]")),
         spec(&format!("nodes: [{{taints: [{{key: a, effect: NoSchedule, {UNKNOWN}}}]}}]")),
         spec(&format!("gateway: {{{UNKNOWN}}}")),
+        spec(&format!("metrics: {{{UNKNOWN}}}")),
+        spec(&format!("traffic: [{{host: a, requestsPerSecond: 1, {UNKNOWN}}}]")),
+        spec(&format!("pods: [{{selector: {{}}, serving: {{{UNKNOWN}}}}}]")),
+        spec(&format!("pods: [{{selector: {{}}, serving: {{latency: {{p50: 1s, p99: 1s, {UNKNOWN}}}}}}}]")),
+        spec(&format!("pods: [{{selector: {{}}, serving: {{outcomes: {{a: {{rate: 1, {UNKNOWN}}}}}}}}}]")),
         spec(&format!("pods: [{{selector: {{}}, {UNKNOWN}}}]")),
         spec(&format!("pods: [{{selector: {{{UNKNOWN}}}}}]")),
         spec(&format!("pods: [{{selector: {{matchExpressions: [{{key: a, operator: Exists, {UNKNOWN}}}]}}}}]")),
@@ -103,10 +108,12 @@ fn every_field_of_a_world_is_on_the_page_and_in_an_example() {
         spec(&format!("events: [{{at: 1m, patch: {{object: a/b, merge: {{}}, {UNKNOWN}}}}}]")),
         spec(&format!("events: [{{at: 1m, change: {{selector: {{}}, shutdown: 1s, {UNKNOWN}}}}}]")),
         spec(&format!("events: [{{at: 1m, fault: {{drain: a, {UNKNOWN}}}}}]")),
+        spec(&format!("events: [{{at: 1m, fault: {{metrics: Stale, {UNKNOWN}}}}}]")),
+        spec(&format!("events: [{{at: 1m, fault: {{metrics: Slow, {UNKNOWN}}}}}]")),
         spec(&format!("expect: [{{object: a/b, that: 'true', {UNKNOWN}}}]")),
     ];
     let text = page("world.md");
-    let refused = ["traffic", "serving", "metrics"];
+    let refused = ["users"];
     // A message that the other examples need not show.
     let by_table = ["message"];
     for place in places {

@@ -165,9 +165,12 @@ fn an_expectation_that_is_not_met_fails_with_what_was_found() {
 fn mistakes_are_named_with_file_line_and_column_and_nothing_is_played() {
     let deployment =
         example_file("canary/v2.0.3.yaml").replace("replicas: 4", "replicas: 4\n  replcias: 5").replace("weight: 10", "weight: 101");
-    let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  traffic: []\n  evnets: []\n";
+    let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  traffic: [{host: chat.example.com}]\n  evnets: []\n";
     let cases = [
-        (vec![("w.yaml", world)], vec!["w.yaml:4:3: traffic: ", "w.yaml:5:3: unknown field \"evnets\", did you mean \"events\"?"]),
+        (
+            vec![("w.yaml", world)],
+            vec!["w.yaml:4:13: requestsPerSecond is missing", "w.yaml:5:3: unknown field \"evnets\", did you mean \"events\"?"],
+        ),
         (vec![("a.yaml", "kind: [\n")], vec!["a.yaml:1:7: "]),
         (vec![("d.yaml", deployment.as_str())], vec!["d.yaml:9:3: modeldeployment/chat is refused: spec.replcias: unknown field"]),
     ];

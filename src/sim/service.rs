@@ -25,6 +25,7 @@ use self::driver::Clock;
 use self::inbox::Inbox;
 use crate::sim::cluster::{Cluster, Identity, WatchId};
 use crate::sim::routes::{ApiRequest, Front, OpenSink, Served};
+use crate::sim::traffic::backend;
 
 /// Time from the sending of a request to its answer.
 pub const LATENCY: Duration = Duration::from_millis(1);
@@ -39,6 +40,12 @@ pub trait World: Send {
     fn next_due(&mut self) -> Option<Timestamp>;
     /// Lets time pass up to `to`; what is due happens, in order.
     fn advance(&mut self, to: Timestamp);
+
+    /// Answers a request to the metrics backend, whose path begins with `/api/v1/` or `/-/`; none: there is no such backend.
+    fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
+        let _ = (request, path);
+        None
+    }
 }
 
 /// The API server alone: watches end and CRDs become established, nothing else happens by itself.
@@ -71,6 +78,15 @@ pub struct State<W> {
     pub world: W,
     /// The HTTP surface, with its hooks.
     pub front: Front,
+}
+
+impl<W: World> State<W> {
+    /// Answers a request: to the metrics backend, which stands beside the API server, or to the API server.
+    fn handle(&mut self, request: &ApiRequest, open: OpenSink<'_>) -> Served {
+        let path = request.path.strip_prefix(backend::PREFIX).filter(|path| path.starts_with('/'));
+        let asked = path.and_then(|path| self.world.ask_metrics(request, path));
+        asked.unwrap_or_else(|| self.front.handle(self.world.cluster(), request, open))
+    }
 }
 
 /// A running server. Dropping it stops the clock of the world and breaks the connections.
@@ -107,7 +123,7 @@ impl<W: World + 'static> SimServer<W> {
 
     /// Serves a request at once, past the inbox: for clients outside the world.
     pub fn serve_now(&self, request: &ApiRequest, open: OpenSink<'_>) -> Served {
-        self.with(|State { world, front }| front.handle(world.cluster(), request, open))
+        self.with(|state| state.handle(request, open))
     }
 
     /// Ends a watch whose reader is gone.

@@ -5,6 +5,7 @@
 //! same seed and the same requests at the same times give the same bytes. When nothing changes, nothing is scheduled.
 
 mod hooks;
+mod metrics;
 mod schedule;
 mod settings;
 #[cfg(test)]
@@ -16,7 +17,9 @@ pub use self::schedule::{Reaction, Schedule};
 pub use self::settings::Settings;
 use crate::sim::actors::Actors;
 use crate::sim::cluster::{Change, Cluster, Commit, Identity};
+use crate::sim::routes::{ApiRequest, Served};
 use crate::sim::service::World;
+use crate::sim::traffic::{Traffic, backend};
 
 /// Somebody who wants to see every commit, with the cluster after it.
 pub type CommitObserver = Box<dyn FnMut(&Commit, &Cluster) + Send>;
@@ -28,6 +31,8 @@ pub struct Simulation {
     actors: Option<Actors>,
     schedule: Schedule,
     observers: Vec<CommitObserver>,
+    traffic: Option<Traffic>,
+    metrics_fault: Option<backend::Fault>,
 }
 
 impl World for Simulation {
@@ -45,6 +50,10 @@ impl World for Simulation {
 
     fn advance(&mut self, to: Timestamp) {
         Self::advance(self, to);
+    }
+
+    fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
+        Some(Self::ask_metrics(self, request, path))
     }
 }
 
@@ -81,7 +90,7 @@ impl Simulation {
     fn bare(seed: u64, epoch: Timestamp, reaction: Reaction) -> Self {
         let cluster = Cluster::new(seed, epoch);
         let schedule = Schedule::new(*cluster.draws(), epoch, reaction);
-        Self { cluster, actors: None, schedule, observers: Vec::new() }
+        Self { cluster, actors: None, schedule, observers: Vec::new(), traffic: None, metrics_fault: None }
     }
 
     /// Shows the actors what exists already, as if it had just been created.
@@ -132,12 +141,14 @@ impl Simulation {
         self.observers.push(observer);
     }
 
-    /// When something happens next by itself: an actor acts, a watch gets a bookmark, a CRD is established.
+    /// When something happens next by itself: an actor acts, a watch gets a bookmark, a CRD is established, traffic is served.
     pub fn next_due(&self) -> Option<Timestamp> {
-        [self.schedule.next_due(), self.cluster.next_deadline()].into_iter().flatten().min()
+        let traffic = self.traffic.as_ref().and_then(Traffic::next_due);
+        [self.schedule.next_due(), self.cluster.next_deadline(), traffic].into_iter().flatten().min()
     }
 
-    /// No actor has anything left to do, and no CRD is on its way: only requests, and bookmarks of watches, are to come.
+    /// No actor has anything left to do, and no CRD is on its way: only requests, bookmarks of watches and traffic, which
+    /// changes no object, are to come.
     pub fn is_quiet(&self) -> bool {
         self.schedule.is_empty() && !self.cluster.has_commits() && self.cluster.next_deadline() == self.cluster.watch_deadlines()
     }
@@ -169,6 +180,13 @@ impl Simulation {
         self.schedule.set_now(at);
         self.cluster.tick();
         self.settle();
+        self.run_actors();
+        if let (Some(traffic), Some(actors)) = (&mut self.traffic, &self.actors) {
+            traffic.run(at, &self.cluster, actors);
+        }
+    }
+
+    fn run_actors(&mut self) {
         while let Some((number, key)) = self.schedule.pop() {
             let Some(actors) = &mut self.actors else { return };
             self.schedule.set_actor(number);

@@ -1,7 +1,8 @@
-//! The scene of a simulation, as data: nodes, how pods behave, what happens when, and what is expected.
+//! The scene of a simulation, as data: nodes, requests, how pods behave, what happens when, and what is
+//! expected.
 //!
-//! Takes YAML documents; gives a [`World`], or every mistake with file, line and column. A world is about pods, nodes, objects
-//! and time; it knows nothing of what the objects mean. Nothing in a document is ever ignored: what is not simulated is
+//! Takes YAML documents; gives a [`World`], or every mistake with file, line and column. A world is about pods, nodes,
+//! objects and time; it knows nothing of what the objects mean. Nothing in a document is ever ignored: what is not simulated is
 //! refused with the reason.
 
 pub mod document;
@@ -14,7 +15,9 @@ pub mod place;
 pub mod play;
 pub mod pod;
 pub mod scene;
+pub mod serving;
 pub mod sources;
+pub mod traffic;
 
 /// `apiVersion` of a world.
 pub const API_VERSION: &str = "simulation.modelward.dev/v1alpha1";

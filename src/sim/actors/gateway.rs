@@ -161,6 +161,11 @@ impl Actor for Gateways {
     }
 }
 
+/// A backend of a route exists, may be used, and is a Service with that port.
+pub fn is_sound_backend(route: &Value, backend: &Value, cluster: &Cluster) -> bool {
+    verdict::backend_problem(route, backend, &View(cluster)).is_none()
+}
+
 fn ports(service: &Option<Arc<Value>>) -> Vec<Value> {
     service.as_deref().map(|service| items(service, &["spec", "ports"]).to_vec()).unwrap_or_default()
 }

@@ -137,6 +137,11 @@ impl Pods {
         }
     }
 
+    /// The machine is there and runs: what its pods serve can be reached.
+    pub fn is_up(&self, node: &str) -> bool {
+        self.machines.get(node).is_some_and(|machine| !machine.down)
+    }
+
     /// Replaces all profiles; running pods follow the new ones from now on.
     pub fn set_profiles(&mut self, profiles: Vec<PodProfile>, schedule: &mut Schedule) {
         self.profiles = profiles;

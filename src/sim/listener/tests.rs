@@ -8,6 +8,9 @@ use tokio::time::timeout;
 
 use super::{Listener, Settings, Speed, kubeconfig};
 use crate::sim::cluster::{Cluster, Identity, WriteOptions};
+use crate::sim::service::World;
+use crate::sim::simulation::Simulation;
+use crate::sim::traffic::backend::Fault;
 
 /// Longest wait for anything, in real time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,7 +20,7 @@ async fn serve(speed: Speed, head_start: Duration) -> Listener<Cluster> {
     Listener::start(settings, || Cluster::new(1, "2026-01-01T00:00:00Z".parse().unwrap()), |_, _| {}).await.unwrap()
 }
 
-fn connect(listener: &Listener<Cluster>, head: &str, body: &[u8]) -> TcpStream {
+fn connect<W: World + 'static>(listener: &Listener<W>, head: &str, body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(listener.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
@@ -27,14 +30,14 @@ fn connect(listener: &Listener<Cluster>, head: &str, body: &[u8]) -> TcpStream {
 }
 
 /// The whole answer to a request on its own connection.
-fn ask(listener: &Listener<Cluster>, method: &str, path: &str, host: &str, body: &[u8]) -> String {
+fn ask<W: World + 'static>(listener: &Listener<W>, method: &str, path: &str, host: &str, body: &[u8]) -> String {
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
     let mut answer = Vec::new();
     connect(listener, &head, body).read_to_end(&mut answer).unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn get(listener: &Listener<Cluster>, path: &str) -> String {
+fn get<W: World + 'static>(listener: &Listener<W>, path: &str) -> String {
     ask(listener, "GET", path, "localhost", b"")
 }
 
@@ -48,6 +51,18 @@ fn read_until(stream: &mut TcpStream, text: &str) -> String {
         seen.extend_from_slice(&buffer[..read]);
     }
     String::from_utf8_lossy(&seen).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_metrics_backend_is_served_beside_the_api_server() {
+    let make = || Simulation::new(1, "2026-01-01T00:00:00Z".parse().unwrap());
+    let listener = Listener::start(Settings::loopback(), make, |_, _| {}).await.unwrap();
+    let answer = get(&listener, "/prometheus/api/v1/query?query=vector(1)%2B1");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"2\"]"), "{answer}");
+    assert!(get(&listener, "/prometheus/-/ready").ends_with("Prometheus Server is Ready.\n"));
+    assert!(get(&listener, "/prometheus").starts_with("HTTP/1.1 404"));
+    listener.with(|state| state.world.set_metrics_fault(Some(Fault::Unavailable))).await.unwrap();
+    assert_eq!(get(&listener, "/prometheus/api/v1/query?query=up"), "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

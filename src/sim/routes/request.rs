@@ -155,6 +155,11 @@ impl Query {
         self.parameters.get(name).and_then(|values| values.first()).map(String::as_str)
     }
 
+    /// Names and values, by name, the values of one name in their order.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        self.parameters.iter().flat_map(|(name, values)| values.iter().map(|value| (name.clone(), value.clone()))).collect()
+    }
+
     /// The first value, or empty text.
     pub fn text(&self, name: &str) -> String {
         self.get(name).unwrap_or_default().to_owned()

@@ -56,13 +56,12 @@ pub(super) fn catch_up<W: World>(state: &mut State<W>, clock: Clock) {
 fn serve<W: World>(state: &mut State<W>, pending: Pending) {
     let Pending { request, reply, .. } = pending;
     let mut stream = None;
-    let State { world, front } = state;
-    let served = front.handle(world.cluster(), &request, &mut || {
+    let served = state.handle(&request, &mut || {
         let (sink, body) = ResponseBody::stream();
         stream = Some(body);
         sink
     });
-    world.settle();
+    state.world.settle();
     let response = match (served.answer, stream) {
         (Answer::Whole(whole), _) => whole.into_http(ResponseBody::whole),
         (Answer::Watch { headers, .. }, Some(body)) => response(200, &headers, body),

@@ -47,6 +47,9 @@ impl Simulation {
     /// one whose profile now fails, fails; one whose profile no longer fails, recovers.
     pub fn set_pod_profiles(&mut self, profiles: Vec<PodProfile>) {
         self.direct(actors::PODS, |actors, _, schedule| actors.pods.set_profiles(profiles, schedule));
+        if let Some(traffic) = &mut self.traffic {
+            traffic.look_again();
+        }
     }
 
     /// Replaces how gateways behave; every route is judged again after the lag.

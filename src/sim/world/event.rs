@@ -11,6 +11,12 @@ use super::expectation::Condition;
 use super::fields::{self, Fields};
 use super::place::{Place, Problems};
 use super::pod::{self, Behaviour, PodSelector};
+use crate::sim::traffic::backend::Fault as MetricsFault;
+
+/// How old the answers of a stale metrics backend are, when nothing else is said.
+const AGE: SignedDuration = SignedDuration::from_mins(10);
+/// How late a slow metrics backend answers, when nothing else is said.
+const DELAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +55,7 @@ pub enum Action {
         /// Which pods.
         selector: PodSelector,
         /// What is said of them; the rest stays.
-        behaviour: Behaviour,
+        behaviour: Box<Behaviour>,
     },
     /// Something goes wrong.
     Fault(Fault),
@@ -78,6 +84,13 @@ pub enum Fault {
         /// Where the name was written.
         place: Place,
         /// It comes back after so long; none: never.
+        lasts: Option<SignedDuration>,
+    },
+    /// The metrics backend fails.
+    Metrics {
+        /// How.
+        fault: MetricsFault,
+        /// It works again after so long; none: never.
         lasts: Option<SignedDuration>,
     },
 }
@@ -162,19 +175,16 @@ fn change(node: &Located, problems: &mut Problems) -> Option<Action> {
     let behaviour = pod::behaviour(&mut fields, problems);
     fields.finish(problems);
     if behaviour == Behaviour::default() && selector.is_some() {
-        problems.push(node.place.problem("change says nothing new of the pods: give startup, shutdown or failure"));
+        problems.push(node.place.problem("change says nothing new of the pods: give startup, shutdown, failure or serving"));
         return None;
     }
-    Some(Action::Change { selector: selector?, behaviour })
+    Some(Action::Change { selector: selector?, behaviour: Box::new(behaviour) })
 }
 
 fn fault(node: &Located, problems: &mut Problems) -> Option<Fault> {
     let mut fields = Fields::of(node, "fault", problems)?;
-    fields.refuse("metrics", super::scene::NO_TRAFFIC, problems);
-    if node.get("metrics").is_some() {
-        return None;
-    }
-    let fault = match fields.one_of(&["evict", "kill", "nodeLoss", "drain"], problems) {
+    let fault = match fields.one_of(&["evict", "kill", "nodeLoss", "drain", "metrics"], problems) {
+        Some(("metrics", kind)) => metrics(kind, &mut fields, problems),
         Some(("evict", node)) => pods(node, problems).map(Fault::Evict),
         Some(("kill", node)) => pods(node, problems).map(Fault::Kill),
         Some((fault, name)) => {
@@ -187,6 +197,26 @@ fn fault(node: &Located, problems: &mut Problems) -> Option<Fault> {
     };
     fields.finish(problems);
     fault
+}
+
+fn metrics(kind: &Located, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Fault> {
+    let kinds = [
+        ("Unavailable", MetricsFault::Unavailable),
+        ("Empty", MetricsFault::Empty),
+        ("NaN", MetricsFault::NaN),
+        ("Stale", MetricsFault::Stale(AGE)),
+        ("Slow", MetricsFault::Slow(DELAY)),
+        ("Error5xx", MetricsFault::Error5xx),
+        ("Garbage", MetricsFault::Garbage),
+        ("Huge", MetricsFault::Huge),
+    ];
+    let lasts = fields.read("for", fields::time, problems);
+    let fault = match fields::word(kind, "metrics", &kinds, problems)? {
+        MetricsFault::Stale(usual) => MetricsFault::Stale(fields.read("age", fields::time, problems).unwrap_or(usual)),
+        MetricsFault::Slow(usual) => MetricsFault::Slow(fields.read("delay", fields::time, problems).unwrap_or(usual)),
+        other => other,
+    };
+    Some(Fault::Metrics { fault, lasts })
 }
 
 fn pods(node: &Located, problems: &mut Problems) -> Option<PodSelector> {
@@ -262,11 +292,30 @@ mod tests {
     #[test]
     fn mistakes_in_events_are_reported() {
         let (events, problems) = events(
-            "- {at: 10, apply: b.yaml}\n- {at: 1m, apply: a, delete: {object: pod/a}}\n- {at: 1m, fault: {metrics: Unavailable, for: 5m}}\n- {at: 1m, change: {selector: {}}}\n- {at: 1m, delete: {object: pod}}\n- {at: 1m, fault: {kill: {selector: {}}}, refused: x}\n",
+            "- {at: 10, apply: b.yaml}\n- {at: 1m, apply: a, delete: {object: pod/a}}\n- {at: 1m, fault: {metrics: Unavailable, age: 5m}}\n- {at: 1m, change: {selector: {}}}\n- {at: 1m, delete: {object: pod}}\n- {at: 1m, fault: {kill: {selector: {}}}, refused: x}\n",
         );
-        assert!(events.len() == 1, "{events:?}");
+        assert!(events.len() == 2, "{events:?}");
         let lines: Vec<&str> = problems.iter().filter_map(|problem| problem.split(':').nth(1)).collect();
         assert_eq!(lines, ["1", "2", "3", "4", "5", "6"], "{problems:#?}");
+    }
+
+    #[test]
+    fn the_metrics_backend_fails_as_it_is_told() {
+        let (events, problems) = events(
+            "- {at: 1m, fault: {metrics: Unavailable, for: 5m}}\n- {at: 2m, fault: {metrics: Stale, age: 3m}}\n- {at: 3m, fault: {metrics: Slow}}\n- {at: 4m, fault: {metrics: NaN, delay: 1s}}\n- {at: 4m, fault: {metrics: Odd}}\n",
+        );
+        let faults: Vec<MetricsFault> = events
+            .iter()
+            .filter_map(|event| match &event.action {
+                Action::Fault(Fault::Metrics { fault, .. }) => Some(*fault),
+                _ => None,
+            })
+            .collect();
+        let wanted =
+            [MetricsFault::Unavailable, MetricsFault::Stale(SignedDuration::from_mins(3)), MetricsFault::Slow(DELAY), MetricsFault::NaN];
+        assert_eq!(faults, wanted);
+        assert_eq!(problems.len(), 2, "{problems:#?}");
+        assert!(problems[0].contains("unknown field \"delay\"") && problems[1].contains("one of Unavailable, Empty"), "{problems:#?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! none exactly when it has added a problem.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -60,6 +61,16 @@ impl<'a> Fields<'a> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.key == name) {
             problems.push(entry.place.problem(format!("{name}: {why}")));
         }
+    }
+
+    /// Reads a number within bounds, if it is there.
+    pub fn number(&mut self, name: &'static str, bounds: RangeInclusive<f64>, problems: &mut Problems) -> Option<f64> {
+        let value = self.take(name)?;
+        let number = match &value.node {
+            Node::Number(number) => number.as_f64().filter(|number| bounds.contains(number)),
+            _ => None,
+        };
+        number.or_else(|| refuse(value, name, &format!("a number from {} to {}", bounds.start(), bounds.end()), problems))
     }
 
     /// Of several fields the one that is given; a problem if none or more than one is.

@@ -27,8 +27,10 @@ use super::place::{Place, Problems};
 use super::pod::PodSelector;
 use super::scene::World;
 use crate::sim::cluster::Cluster;
+use crate::sim::routes::{ApiRequest, Served};
 use crate::sim::service;
 use crate::sim::simulation::Simulation;
+use crate::sim::traffic::{self, Traffic};
 
 /// See the module.
 pub struct Play {
@@ -42,7 +44,12 @@ pub struct Play {
     objects: Vec<Located>,
     applied_later: BTreeMap<Place, Vec<Located>>,
     profiles: Profiles,
-    /// Nodes that come back, by time.
+    /// Where the requests of every entry go was written here.
+    asked: Vec<Place>,
+    traffic: Option<traffic::Settings>,
+    /// Number of the event by which the metrics backend fails.
+    metrics_fault: usize,
+    /// Nodes and other things that come back, by time.
     returns: BTreeMap<(Timestamp, usize), Return>,
     seen: Arc<Mutex<Seen>>,
     problems: Problems,
@@ -57,13 +64,15 @@ struct Done {
     expectations: usize,
 }
 
-/// A node that comes back.
+/// Something that comes back.
 #[derive(Clone, Debug)]
 enum Return {
     /// It reports again.
     Restore(String, Place),
     /// It takes new pods again.
     Uncordon(String, Place),
+    /// The metrics backend works again, unless it fails by a later event than this.
+    Metrics(usize),
 }
 
 /// What became of an expectation.
@@ -171,6 +180,7 @@ impl Play {
             let never = |place: &Place| place.problem("this selector took no pod until the end: correct its labels or its namespace");
             let unmatched: Problems = lock(&self.seen).unmatched().map(never).collect();
             self.problems.extend(unmatched);
+            self.look_for_the_lost();
         }
         if self.problems.is_empty() {
             return Ok(std::mem::take(&mut self.verdicts));
@@ -178,6 +188,16 @@ impl Play {
         self.problems.sort();
         self.problems.dedup();
         Err(std::mem::take(&mut self.problems))
+    }
+
+    /// Requests that nothing ever took are a mistake.
+    fn look_for_the_lost(&mut self) {
+        self.simulation.refresh_traffic();
+        let found = self.simulation.traffic().map(Traffic::found).unwrap_or_default();
+        for (place, _) in self.asked.iter().zip(found).filter(|(_, found)| !**found) {
+            let message = "no HTTPRoute that a gateway accepts, and no Service, took these requests until the end: correct the name, or give the world a field gateway";
+            self.problems.push(place.problem(message));
+        }
     }
 
     /// Expectations that have not been judged.
@@ -253,6 +273,10 @@ impl service::World for Play {
             self.act();
         }
         self.simulation.advance(to);
+    }
+
+    fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
+        Some(self.simulation.ask_metrics(request, path))
     }
 }
 

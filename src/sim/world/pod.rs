@@ -1,4 +1,5 @@
-//! How pods of a world behave: how long they take to start and to end, and how they fail.
+//! How pods of a world behave: how long they take to start and to end, how they fail, and how
+//! they serve.
 //!
 //! Takes the `pods` of a world, of which the first that matches describes a pod, and later changes of it; gives rules as
 //! data. Whether a selector ever matched is known only at the end of a run.
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::document::Located;
 use super::fields::{self, Fields};
 use super::place::{Place, Problems};
+use super::serving::{self, ServingWords};
 
 /// Which pods a rule, a change or a fault is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +45,8 @@ pub struct Behaviour {
     pub shutdown: Option<SignedDuration>,
     /// How they fail.
     pub failure: Option<PodFailure>,
+    /// How they serve requests.
+    pub serving: Option<ServingWords>,
 }
 
 /// How the containers of a pod fail.
@@ -97,7 +101,7 @@ pub fn selector(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PodS
     Some(PodSelector { place: selector.place.clone(), namespace, labels })
 }
 
-/// Reads the fields that say how pods behave; `serving` is refused.
+/// Reads the fields that say how pods behave.
 pub fn behaviour(fields: &mut Fields<'_>, problems: &mut Problems) -> Behaviour {
     let mut behaviour = Behaviour::default();
     if let Some(mut startup) = fields.take("startup").and_then(|startup| Fields::of(startup, "startup", problems)) {
@@ -108,7 +112,7 @@ pub fn behaviour(fields: &mut Fields<'_>, problems: &mut Problems) -> Behaviour 
     }
     behaviour.shutdown = fields.read("shutdown", fields::time, problems);
     behaviour.failure = fields.take("failure").and_then(|failure| read_failure(failure, problems));
-    fields.refuse("serving", super::scene::NO_TRAFFIC, problems);
+    behaviour.serving = fields.take("serving").and_then(|node| serving::read(node, problems));
     behaviour
 }
 
@@ -232,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_another_failure_and_of_traffic_are_refused() {
-        let (_, problems) = rules("- selector: {}\n  failure: {type: NeverReady, after: 5s}\n  serving: {concurrency: 8}\n");
+    fn fields_of_another_failure_and_unknown_ones_of_serving_are_refused() {
+        let (_, problems) = rules("- selector: {}\n  failure: {type: NeverReady, after: 5s}\n  serving: {concurrency: 8, speed: 1}\n");
         assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems[0].contains("unknown field \"after\"") && problems[1].contains("serving: "), "{problems:?}");
+        assert!(problems[0].contains("unknown field \"after\"") && problems[1].contains("unknown field \"speed\""), "{problems:?}");
     }
 }

@@ -10,13 +10,15 @@ use super::fields::{self, Fields};
 use super::node::{self, Machines};
 use super::place::{Place, Problems};
 use super::pod::{self, PodRule};
+use super::traffic::{self, Entry, Scraping};
 use crate::sim::actors::gateway::GatewayBehaviour;
+use crate::sim::traffic::gateway_meter::GatewayFlavour;
 
 /// The longest time that is simulated.
 pub const DURATION_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// Why traffic and what follows from it is refused.
-pub const NO_TRAFFIC: &str = "traffic and metrics are not simulated in this version; take it out, releases are judged by readiness";
+/// The names of [`GatewayFlavour`]s.
+const GATEWAY_METRICS: [(&str, GatewayFlavour); 2] = [("Istio", GatewayFlavour::Istio), ("Envoy", GatewayFlavour::Envoy)];
 
 /// The scene of a simulation.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,12 @@ pub struct World {
     pub nodes: Vec<Machines>,
     /// The Gateway API is installed, with a gateway that behaves so; none: it is not.
     pub gateway: Option<GatewayBehaviour>,
+    /// The names of the gateway's metrics.
+    pub gateway_metrics: GatewayFlavour,
+    /// Requests from outside.
+    pub traffic: Vec<Entry>,
+    /// How metrics are scraped.
+    pub scraping: Scraping,
     /// How pods behave; the first rule that matches describes a pod.
     pub pods: Vec<PodRule>,
     /// What happens, by time.
@@ -48,6 +56,9 @@ impl Default for World {
             duration: None,
             nodes: vec![Machines::default()],
             gateway: None,
+            gateway_metrics: GatewayFlavour::default(),
+            traffic: Vec::new(),
+            scraping: Scraping::default(),
             pods: Vec::new(),
             events: Vec::new(),
             expect: Vec::new(),
@@ -110,7 +121,15 @@ fn read_spec(mut world: World, spec: &Located, problems: &mut Problems) -> Optio
     if let Some(nodes) = fields.take("nodes") {
         world.nodes = node::read(nodes, problems);
     }
-    world.gateway = fields.take("gateway").and_then(|gateway| read_gateway(gateway, problems));
+    if let Some((behaviour, flavour)) = fields.take("gateway").and_then(|gateway| read_gateway(gateway, problems)) {
+        (world.gateway, world.gateway_metrics) = (Some(behaviour), flavour);
+    }
+    if let Some(entries) = fields.take("traffic") {
+        world.traffic = traffic::read(entries, problems);
+    }
+    if let Some(scraping) = fields.take("metrics").and_then(|metrics| traffic::read_scraping(metrics, problems)) {
+        world.scraping = scraping;
+    }
     if let Some(pods) = fields.take("pods") {
         world.pods = pod::read(pods, problems);
     }
@@ -120,19 +139,19 @@ fn read_spec(mut world: World, spec: &Located, problems: &mut Problems) -> Optio
     if let Some(expect) = fields.take("expect") {
         world.expect = event::read_expectations(expect, problems);
     }
-    fields.refuse("traffic", NO_TRAFFIC, problems);
     fields.finish(problems);
     check_times(&world, spec, problems);
     Some(world)
 }
 
-fn read_gateway(node: &Located, problems: &mut Problems) -> Option<GatewayBehaviour> {
+fn read_gateway(node: &Located, problems: &mut Problems) -> Option<(GatewayBehaviour, GatewayFlavour)> {
     let mut fields = Fields::of(node, "gateway", problems)?;
     let mut behaviour = GatewayBehaviour::default();
     behaviour.lag = fields.read("lag", fields::time, problems).unwrap_or(behaviour.lag);
     behaviour.silent = fields.read("silent", fields::flag, problems).unwrap_or(false);
+    let metrics = fields.take("metrics").and_then(|metrics| fields::word(metrics, "metrics", &GATEWAY_METRICS, problems));
     fields.finish(problems);
-    Some(behaviour)
+    Some((behaviour, metrics.unwrap_or_default()))
 }
 
 /// Nothing may be planned after the end: it would never happen, and nobody would notice.
@@ -179,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn traffic_and_metrics_are_refused_and_not_ignored() {
+    fn traffic_serving_and_metrics_are_read() {
         let text = format!(
-            "{HEAD}spec:\n  traffic: []\n  pods:\n  - {{selector: {{}}, serving: {{}}}}\n  events:\n  - {{at: 1m, fault: {{metrics: Unavailable, for: 5m}}}}\n"
+            "{HEAD}spec:\n  gateway: {{metrics: Envoy}}\n  metrics: {{scrapeInterval: 30s}}\n  traffic: [{{host: a.b, requestsPerSecond: 4}}]\n  pods:\n  - {{selector: {{}}, serving: {{errorRate: 0.1}}}}\n  events:\n  - {{at: 1m, fault: {{metrics: Unavailable, for: 5m}}}}\n"
         );
-        let problems = world(&text).unwrap_err();
-        assert_eq!(problems.len(), 3, "{problems:#?}");
-        assert!(problems.iter().all(|problem| problem.contains("not simulated")), "{problems:#?}");
-        assert!(problems[0].starts_with("world.yaml:5:3: traffic: "), "{problems:#?}");
+        let world = world(&text).unwrap();
+        assert_eq!((world.gateway_metrics, world.scraping.interval), (GatewayFlavour::Envoy, SignedDuration::from_secs(30)));
+        assert_eq!((world.traffic.len(), world.events.len()), (1, 1));
+        assert_eq!(world.pods[0].behaviour.serving.as_ref().and_then(|serving| serving.error_rate), Some(0.1));
     }
 
     #[test]

@@ -140,7 +140,8 @@ pub fn backend_namespace<'a>(route: &'a Value, backend: &'a Value) -> &'a str {
     }
 }
 
-fn backend_problem(route: &Value, backend: &Value, lookup: &dyn Lookup) -> Option<(&'static str, String)> {
+/// What is wrong with one backend: reason and message.
+pub fn backend_problem(route: &Value, backend: &Value, lookup: &dyn Lookup) -> Option<(&'static str, String)> {
     let (group, kind, name) = (text(backend, &["group"]), text(backend, &["kind"]), text(backend, &["name"]));
     if !group.is_empty() && group != "core" || !["", "Service"].contains(&kind) {
         return Some(("InvalidKind", format!("Backend {name} is a {kind}, only Services are supported")));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::sim::actors::labels::Selector;
 use crate::sim::actors::object;
+use crate::sim::traffic::serving::Serving;
 
 /// The behaviour of the pods that a selector takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct PodProfile {
     pub completes_after: Option<SignedDuration>,
     /// How they fail; none: they do not.
     pub failure: Option<Failure>,
+    /// How they serve requests.
+    pub serving: Serving,
 }
 
 /// How long a pod takes to start.
@@ -70,7 +73,7 @@ impl Default for Startup {
 }
 
 impl Default for PodProfile {
-    /// All pods, default startup, 1 s to end, no failure.
+    /// All pods, default startup and serving, 1 s to end, no failure.
     fn default() -> Self {
         Self {
             namespace: None,
@@ -79,6 +82,7 @@ impl Default for PodProfile {
             shutdown: SignedDuration::from_secs(1),
             completes_after: None,
             failure: None,
+            serving: Serving::default(),
         }
     }
 }

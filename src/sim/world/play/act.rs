@@ -6,9 +6,11 @@ use super::{Happening, Play, Return, requests};
 use crate::sim::actors::labels::Selector;
 use crate::sim::actors::object::{labels, name, namespace};
 use crate::sim::api_error::ApiError;
+use crate::sim::traffic::backend::Fault as MetricsFault;
 use crate::sim::world::event::{Action, Event, Fault};
 use crate::sim::world::place::Place;
 use crate::sim::world::pod::{Behaviour, PodFailure, PodSelector};
+use crate::sim::world::serving::ServingWords;
 
 impl Play {
     /// Lets an event happen.
@@ -79,6 +81,14 @@ impl Play {
                     }
                 }
             }
+            Fault::Metrics { fault, lasts } => {
+                self.simulation.set_metrics_fault(Some(*fault));
+                self.metrics_fault = self.done.events;
+                self.tell("metrics", told(*fault), "by the world".to_owned());
+                if let Some(lasts) = lasts {
+                    self.returns.insert((now + *lasts, self.done.events), Return::Metrics(self.done.events));
+                }
+            }
             Fault::Drain { node, place, lasts } => {
                 if self.node_exists(node, place) {
                     let done = self.simulation.drain(node);
@@ -133,6 +143,12 @@ impl Play {
                 let done = self.simulation.cordon(node, false);
                 self.done_to_node(node, place, "takes pods again", done);
             }
+            // A later fault has its own end.
+            Return::Metrics(number) if *number == self.metrics_fault => {
+                self.simulation.set_metrics_fault(None);
+                self.tell("metrics", "answered again".to_owned(), "by the world".to_owned());
+            }
+            Return::Metrics(_) => {}
         }
     }
 
@@ -143,6 +159,21 @@ impl Play {
     fn tell_of(&mut self, namespace: &str, object: String, what: String, why: String) {
         let at = self.simulation.cluster.now();
         self.happenings.push(Happening { at, namespace: namespace.to_owned(), object, what, why });
+    }
+}
+
+/// What is wrong with the metrics backend, in words.
+fn told(fault: MetricsFault) -> String {
+    let show = super::super::duration::show;
+    match fault {
+        MetricsFault::Unavailable => "refuse connections".to_owned(),
+        MetricsFault::Empty => "are empty".to_owned(),
+        MetricsFault::NaN => "are not numbers".to_owned(),
+        MetricsFault::Stale(age) => format!("are {} old", show(age)),
+        MetricsFault::Slow(delay) => format!("come {} late", show(delay)),
+        MetricsFault::Error5xx => "answer with 503".to_owned(),
+        MetricsFault::Garbage => "break off".to_owned(),
+        MetricsFault::Huge => "are 100 MiB long".to_owned(),
     }
 }
 
@@ -163,7 +194,7 @@ fn show(selector: &PodSelector) -> String {
 
 /// What is said of pods, in words.
 fn said(behaviour: &Behaviour) -> String {
-    let Behaviour { pull, load, jitter, shutdown, failure } = behaviour;
+    let Behaviour { pull, load, jitter, shutdown, failure, serving } = behaviour;
     let mut words: Vec<String> = Vec::new();
     for (name, time) in [("pull", pull), ("load", load), ("shutdown", shutdown)] {
         words.extend(time.map(|time| format!("{name} takes {}", super::super::duration::show(time))));
@@ -175,5 +206,6 @@ fn said(behaviour: &Behaviour) -> String {
         PodFailure::Crash { exit_code, reason, .. } => format!("they crash with exit code {exit_code} ({reason})"),
         PodFailure::ImagePull { message, .. } => format!("their image cannot be pulled: {message}"),
     }));
+    words.extend(serving.iter().flat_map(ServingWords::told));
     words.join(", ")
 }

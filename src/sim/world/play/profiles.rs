@@ -83,11 +83,14 @@ fn requirements(selector: &Value) -> Vec<Value> {
 }
 
 fn said(behaviour: &Behaviour, profile: &mut PodProfile) {
-    let Behaviour { pull, load, jitter, shutdown, failure } = behaviour;
+    let Behaviour { pull, load, jitter, shutdown, failure, serving } = behaviour;
     profile.startup.pull = pull.unwrap_or(profile.startup.pull);
     profile.startup.load = load.unwrap_or(profile.startup.load);
     profile.startup.jitter = jitter.unwrap_or(profile.startup.jitter);
     profile.shutdown = shutdown.unwrap_or(profile.shutdown);
+    if let Some(words) = serving {
+        words.apply(&mut profile.serving);
+    }
     match failure {
         None => {}
         Some(PodFailure::None) => profile.failure = None,

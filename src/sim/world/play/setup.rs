@@ -11,6 +11,7 @@ use super::{Done, Play, lock, planned, requests};
 use crate::sim::cluster::{Identity, WriteOptions};
 use crate::sim::gateway_api;
 use crate::sim::simulation::{Settings, Simulation};
+use crate::sim::traffic;
 use crate::sim::world::document::Located;
 use crate::sim::world::place::{Place, Problems};
 use crate::sim::world::sources::Sources;
@@ -60,6 +61,9 @@ impl Play {
             objects,
             applied_later,
             profiles,
+            asked: world.traffic.iter().map(|entry| entry.place.clone()).collect(),
+            traffic: Some(requests_of(&world)),
+            metrics_fault: 0,
             returns: std::collections::BTreeMap::new(),
             seen: Arc::new(Mutex::new(Seen::default())),
             problems: Problems::new(),
@@ -84,6 +88,9 @@ impl Play {
         let objects = std::mem::take(&mut self.objects);
         self.apply_all(&objects);
         self.simulation.settle();
+        if let Some(settings) = self.traffic.take() {
+            self.simulation.set_traffic(settings);
+        }
         let problems = std::mem::take(&mut self.problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -131,6 +138,16 @@ impl Play {
                 Err(problems) => self.problems.extend(problems),
             }
         }
+    }
+}
+
+/// The traffic of a world.
+fn requests_of(world: &super::World) -> traffic::Settings {
+    traffic::Settings {
+        demands: world.traffic.iter().map(|entry| entry.demand.clone()).collect(),
+        gateway: world.gateway_metrics,
+        scrape_interval: world.scraping.interval,
+        retention: world.scraping.retention,
     }
 }
 
