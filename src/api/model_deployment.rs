@@ -74,7 +74,9 @@ pub const NAME_MAX: usize = 46;
     printcolumn(name = "Next", type_ = "string", json_path = ".status.nextAction.reason", priority = 1),
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url", priority = 1),
     validation = Rule::new("self.metadata.name.size() <= 46 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("the name of a ModelDeployment becomes part of Service and pod names: choose a metadata.name of at most 46 lower-case letters, digits and -, starting with a letter and ending with a letter or digit")
+        .message("the name of a ModelDeployment becomes part of Service and pod names: choose a metadata.name of at most 46 lower-case letters, digits and -, starting with a letter and ending with a letter or digit"),
+    validation = Rule::new("!self.metadata.name.endsWith('-preview')")
+        .message("a name that ends with -preview is kept for the preview Service of a blue/green release: choose another metadata.name")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ModelDeploymentSpec {
