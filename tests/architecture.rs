@@ -148,6 +148,19 @@ fn broken<'a>(files: &'a [File], layer: &str, banned: &[&str]) -> Vec<(&'a str, 
     mentions.filter(|(_, path)| banned.iter().any(|prefix| starts(path, prefix))).collect()
 }
 
+/// What pure builders of objects must not know.
+const BUILDERS: &[&str] = &[
+    "tokio",
+    "kube::Client",
+    "kube::Api",
+    "crate::controllers",
+    "crate::runtime",
+    "crate::kube_io",
+    "crate::metric_source",
+    "crate::sim",
+    "crate::cli",
+];
+
 /// What each layer must not know.
 const BANS: [(&str, &[&str]); 9] = [
     (
@@ -182,34 +195,8 @@ const BANS: [(&str, &[&str]); 9] = [
             "crate::cli",
         ],
     ),
-    (
-        "resources",
-        &[
-            "tokio",
-            "kube::Client",
-            "kube::Api",
-            "crate::controllers",
-            "crate::runtime",
-            "crate::kube_io",
-            "crate::metric_source",
-            "crate::sim",
-            "crate::cli",
-        ],
-    ),
-    (
-        "traffic",
-        &[
-            "tokio",
-            "kube::Client",
-            "kube::Api",
-            "crate::controllers",
-            "crate::runtime",
-            "crate::kube_io",
-            "crate::metric_source",
-            "crate::sim",
-            "crate::cli",
-        ],
-    ),
+    ("resources", BUILDERS),
+    ("traffic", BUILDERS),
     ("controllers", &["crate::sim", "crate::cli"]),
     (
         "runtime",

@@ -88,6 +88,20 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// Those of one revision of `llama` in `shop`, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_llama(window: Duration) -> Self {
+        Self {
+            namespace: "shop".to_owned(),
+            deployment: "llama".to_owned(),
+            revision: "llama-6fd8".to_owned(),
+            service: "llama-6fd8".to_owned(),
+            model: "llama".to_owned(),
+            version: "1.2.0".to_owned(),
+            window,
+        }
+    }
+
     fn text(&self, placeholder: Placeholder) -> Option<&str> {
         match placeholder {
             Placeholder::Namespace => Some(&self.namespace),

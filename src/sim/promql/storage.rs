@@ -61,11 +61,11 @@ impl Storage {
         if name.is_empty() {
             return Err(AppendError::NoName);
         }
-        if !self.metrics.contains_key(name) {
-            self.metrics.insert(name.into(), BTreeMap::new());
-        }
-        let Some(metric) = self.metrics.get_mut(name) else { return Err(AppendError::NoName) };
-        // One search: a clone of labels costs a counter.
+        // One search each: a name is only copied when it is new, a clone of labels costs a counter.
+        let metric = match self.metrics.get_mut(name) {
+            Some(known) => known,
+            None => self.metrics.entry(name.into()).or_default(),
+        };
         let samples = metric.entry(labels.clone()).or_default();
         match samples.back() {
             Some(last) if last.at_ms > at_ms => Err(AppendError::OutOfOrder),

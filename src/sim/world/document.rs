@@ -148,6 +148,15 @@ fn item<'a>(items: &'a [Located], step: &str) -> Option<&'a Located> {
     may_be.rev().max_by_key(|item| equal(item)).filter(|item| equal(item) > 0)
 }
 
+/// What `read` makes of the first document of a text, with its mistakes as they are told.
+#[cfg(test)]
+pub(crate) fn read_text<T>(text: &str, read: impl FnOnce(&Located, &mut Vec<Problem>) -> T) -> (T, Vec<String>) {
+    let document = parse("w.yaml", text).unwrap().remove(0);
+    let mut problems = Vec::new();
+    let value = read(&document, &mut problems);
+    (value, problems.iter().map(ToString::to_string).collect())
+}
+
 /// Reads all documents of a file.
 ///
 /// # Errors

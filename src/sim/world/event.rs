@@ -269,13 +269,10 @@ fn expectation(node: &Located, problems: &mut Problems) -> Option<Expectation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::world::document::parse;
+    use crate::sim::world::document::{parse, read_text};
 
     fn events(text: &str) -> (Vec<Event>, Vec<String>) {
-        let document = parse("w.yaml", text).unwrap().remove(0);
-        let mut problems = Problems::new();
-        let events = read(&document, &mut problems);
-        (events, problems.iter().map(ToString::to_string).collect())
+        read_text(text, read)
     }
 
     #[test]

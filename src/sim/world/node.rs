@@ -102,13 +102,10 @@ fn read_taints(node: &Located, problems: &mut Problems) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::world::document::parse;
+    use crate::sim::world::document::read_text;
 
     fn groups(text: &str) -> (Vec<Machines>, Vec<String>) {
-        let document = parse("w.yaml", text).unwrap().remove(0);
-        let mut problems = Problems::new();
-        let groups = read(&document, &mut problems);
-        (groups, problems.iter().map(ToString::to_string).collect())
+        read_text(text, read)
     }
 
     #[test]

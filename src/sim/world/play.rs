@@ -290,4 +290,19 @@ fn planned(world: &World) -> (Vec<Event>, Vec<Expectation>) {
 }
 
 #[cfg(test)]
+impl Play {
+    /// A play that begins with 2026, of a world's spec and of documents.
+    pub(crate) fn of_text(seed: u64, spec: &str, documents: &str) -> Self {
+        use crate::sim::world::{document, scene::World, sources::Sources};
+        let head = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n";
+        let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+        let world = document::parse("world.yaml", &format!("{head}{indented}")).unwrap().remove(0);
+        let world = World::read(&world).unwrap();
+        let objects = document::parse("objects.yaml", documents).unwrap();
+        let sources = Sources { world, objects, applied_later: BTreeMap::new() };
+        Self::set_up(seed, "2026-01-01T00:00:00Z".parse().unwrap(), sources, &[]).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -200,13 +200,10 @@ fn expression(node: &Located, problems: &mut Problems) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::world::document::parse;
+    use crate::sim::world::document::read_text;
 
     fn rules(text: &str) -> (Vec<PodRule>, Vec<String>) {
-        let document = parse("w.yaml", text).unwrap().remove(0);
-        let mut problems = Problems::new();
-        let rules = read(&document, &mut problems);
-        (rules, problems.iter().map(ToString::to_string).collect())
+        read_text(text, read)
     }
 
     #[test]

@@ -136,13 +136,10 @@ fn is_metric_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::world::document::parse;
+    use crate::sim::world::document::read_text;
 
     fn words(text: &str) -> (Option<ServingWords>, Vec<String>) {
-        let document = parse("w.yaml", text).unwrap().remove(0);
-        let mut problems = Problems::new();
-        let words = read(&document, &mut problems);
-        (words, problems.iter().map(ToString::to_string).collect())
+        read_text(text, read)
     }
 
     #[test]

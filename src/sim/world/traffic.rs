@@ -159,13 +159,10 @@ pub fn read_scraping(node: &Located, problems: &mut Problems) -> Option<Scraping
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::world::document::parse;
+    use crate::sim::world::document::{parse, read_text};
 
     fn entries(text: &str) -> (Vec<Entry>, Vec<String>) {
-        let document = parse("w.yaml", text).unwrap().remove(0);
-        let mut problems = Problems::new();
-        let entries = read(&document, &mut problems);
-        (entries, problems.iter().map(ToString::to_string).collect())
+        read_text(text, read)
     }
 
     #[test]

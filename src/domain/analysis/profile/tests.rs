@@ -11,15 +11,7 @@ fn asked() -> Timestamp {
 }
 
 fn parameters() -> Parameters {
-    Parameters {
-        namespace: "shop".to_owned(),
-        deployment: "llama".to_owned(),
-        revision: "llama-6fd8".to_owned(),
-        service: "llama-6fd8".to_owned(),
-        model: "llama".to_owned(),
-        version: "1.2.0".to_owned(),
-        window: Duration::from_secs(30),
-    }
+    Parameters::of_llama(Duration::from_secs(30))
 }
 
 fn answer(samples: &[(&str, f64)]) -> Answer {

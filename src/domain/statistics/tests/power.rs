@@ -1,21 +1,8 @@
 //! How often and how soon a worse candidate is found. `--nocapture` prints the table of `docs/statistics.md`.
 
-use super::support::{Rollout, constant, planned, runs};
+use super::support::{Rollout, runs};
 use crate::domain::statistics::planning::{PlannedStep, detectable, requests_needed};
 use crate::domain::statistics::proportions::{Better, Comparison};
-
-fn rollout(requests_per_second: f64, candidate: f64, stable: f64) -> Rollout {
-    Rollout {
-        requests_per_second,
-        weights: &[0.1, 0.25, 0.5],
-        looks_per_step: 20,
-        seconds_per_look: 30.0,
-        shares: constant,
-        choose: planned,
-        candidate,
-        stable,
-    }
-}
 
 /// Share found, and the time by which half of all runs have found it.
 fn found(rollout: &Rollout, comparison: &Comparison, runs: u64) -> (f64, Option<f64>) {
@@ -31,7 +18,7 @@ fn a_worse_candidate_is_found_as_often_as_the_docs_say() {
     let table = [(2.0, [0.0, 0.35, 0.95]), (20.0, [0.6, 0.95, 0.95]), (200.0, [0.95, 0.95, 0.95])];
     for (requests_per_second, least) in table {
         for (candidate, least) in [0.01, 0.02, 0.05].into_iter().zip(least) {
-            let (share, median) = found(&rollout(requests_per_second, candidate, 0.005), &comparison, runs);
+            let (share, median) = found(&Rollout::plain(requests_per_second, candidate, 0.005), &comparison, runs);
             println!("{requests_per_second:>3} rps, {candidate:>4} instead of 0.005: {:>5.1} % found, median {median:?} s", 100.0 * share);
             assert!(share >= least, "{share}");
         }
@@ -47,7 +34,7 @@ fn what_planning_says_is_found_by_about_nine_of_ten_rollouts() {
             let requests = 600.0 * requests_per_second;
             let steps = [0.1, 0.25, 0.5].map(|weight| PlannedStep { candidate: requests * weight, stable: requests * (1.0 - weight) });
             let detectable = detectable(&comparison, stable, &steps).unwrap().unwrap();
-            let (share, _) = found(&rollout(requests_per_second, detectable, stable), &comparison, runs);
+            let (share, _) = found(&Rollout::plain(requests_per_second, detectable, stable), &comparison, runs);
             println!("{better:?} {margin} %, {requests_per_second} rps: {detectable:.4} instead of {stable}: {:.0} % found", 100.0 * share);
             assert!((0.75..=1.0).contains(&share), "{detectable}: {share}");
         }

@@ -78,6 +78,20 @@ pub fn planned(weight: f64, _log_e_peak: f64) -> f64 {
 }
 
 impl Rollout {
+    /// Steps of 10, 25 and 50 % of ten minutes, a look every 30 s, and nothing that changes or chooses.
+    pub fn plain(requests_per_second: f64, candidate: f64, stable: f64) -> Self {
+        Self {
+            requests_per_second,
+            weights: &[0.1, 0.25, 0.5],
+            looks_per_step: 20,
+            seconds_per_look: 30.0,
+            shares: constant,
+            choose: planned,
+            candidate,
+            stable,
+        }
+    }
+
     /// Seconds after which the candidate was found worse.
     pub fn play(&self, draws: &mut Draws, comparison: &Comparison) -> Option<f64> {
         let mut evidence = Evidence::default();

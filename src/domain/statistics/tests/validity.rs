@@ -1,6 +1,6 @@
 //! False alarms in simulated rollouts: never more than promised. `SEEDS=20000` for a longer run.
 
-use super::support::{Draws, Rollout, clopper_pearson_low, constant, planned, runs};
+use super::support::{Draws, Rollout, clopper_pearson_low, runs};
 use crate::domain::statistics::proportions::{Better, Comparison};
 
 const ALPHA: f64 = 0.05;
@@ -17,16 +17,7 @@ fn assert_kept(name: &str, rollout: &Rollout, comparison: &Comparison) {
 }
 
 fn plain(candidate: f64, stable: f64) -> Rollout {
-    Rollout {
-        requests_per_second: 20.0,
-        weights: &[0.1, 0.25, 0.5],
-        looks_per_step: 20,
-        seconds_per_look: 30.0,
-        shares: constant,
-        choose: planned,
-        candidate,
-        stable,
-    }
+    Rollout::plain(20.0, candidate, stable)
 }
 
 #[test]

@@ -31,15 +31,7 @@ fn source(storage: &Shared) -> Prometheus {
 }
 
 fn parameters(window_ms: i64) -> Parameters {
-    Parameters {
-        namespace: "shop".to_owned(),
-        deployment: "llama".to_owned(),
-        revision: "llama-6fd8".to_owned(),
-        service: "llama-6fd8".to_owned(),
-        model: "llama".to_owned(),
-        version: "1.2.0".to_owned(),
-        window: Duration::from_millis(window_ms.unsigned_abs()),
-    }
+    Parameters::of_llama(Duration::from_millis(window_ms.unsigned_abs()))
 }
 
 async fn read(source: &Prometheus, measure: &Measure, end_ms: i64, window_ms: i64) -> Result<Reading, NoData> {

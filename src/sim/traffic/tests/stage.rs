@@ -1,19 +1,12 @@
 //! Worlds for the tests: two versions of a server behind Services and a gateway.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::sim::promql::respond;
 use crate::sim::service::World as _;
 use crate::sim::traffic::truth::Tally;
-use crate::sim::world::document;
 use crate::sim::world::play::Play;
-use crate::sim::world::scene::World;
-use crate::sim::world::sources::Sources;
-
-pub const START: &str = "2026-01-01T00:00:00Z";
 
 /// A Deployment of so many replicas with its Service, ready about a second after it started.
 pub fn server(name: &str, replicas: u32) -> String {
@@ -64,13 +57,7 @@ pub fn split(old: u32, new: u32) -> String {
 
 /// A world that has begun, of a spec and documents.
 pub fn started(seed: u64, spec: &str, documents: &str) -> Play {
-    let head = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n";
-    let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
-    let world = document::parse("world.yaml", &format!("{head}{indented}")).unwrap().remove(0);
-    let world = World::read(&world).unwrap();
-    let objects = document::parse("objects.yaml", documents).unwrap();
-    let sources = Sources { world, objects, applied_later: BTreeMap::new() };
-    let mut play = Play::set_up(seed, START.parse().unwrap(), sources, &[]).unwrap();
+    let mut play = Play::of_text(seed, spec, documents);
     play.begin().unwrap();
     play
 }

@@ -1,23 +1,8 @@
 use super::*;
 use crate::sim::service::World as _;
-use crate::sim::world::document;
-use crate::sim::world::sources::Sources;
-
-const START: &str = "2026-01-01T00:00:00Z";
-
-/// A play of a world's spec and documents in one text.
-fn play(spec: &str, documents: &str) -> Play {
-    let head = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n";
-    let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
-    let world = document::parse("world.yaml", &format!("{head}{indented}")).unwrap().remove(0);
-    let world = World::read(&world).unwrap();
-    let objects = document::parse("objects.yaml", documents).unwrap();
-    let sources = Sources { world, objects, applied_later: BTreeMap::new() };
-    Play::set_up(1, START.parse().unwrap(), sources, &[]).unwrap()
-}
 
 fn started(spec: &str, documents: &str) -> Play {
-    let mut play = play(spec, documents);
+    let mut play = Play::of_text(1, spec, documents);
     play.begin().unwrap();
     play
 }
@@ -126,10 +111,11 @@ fn an_object_that_is_gone_existed() {
 #[test]
 fn refused_objects_are_reported_with_the_place_of_the_field() {
     let wrong = WEB.replace("replicas: 2", "replicas: -2").replace("image: registry.example.com/web:1", "imgae: x");
-    let mut play = play("nodes: [{count: 1}]", &wrong);
+    let mut play = Play::of_text(1, "nodes: [{count: 1}]", &wrong);
     let found: Vec<String> = play.begin().unwrap_err().iter().map(ToString::to_string).collect();
     assert_eq!(found, ["objects.yaml:11:21: deployment/web is refused: spec.template.spec.containers[name=\"web\"].imgae: unknown field"]);
-    let mut unknown = self::play("nodes: [{count: 1}]", "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a}\n");
+    let mut unknown =
+        self::Play::of_text(1, "nodes: [{count: 1}]", "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a}\n");
     assert!(unknown.begin().unwrap_err()[0].message.contains("give the world a field gateway"));
 }
 
