@@ -5,6 +5,7 @@ mod analysis;
 mod blue_green;
 mod fuzz;
 mod model;
+mod rollback;
 mod trouble;
 
 use jiff::SignedDuration;
