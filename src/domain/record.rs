@@ -246,6 +246,11 @@ impl Record {
         self.decision.number > self.settled.number
     }
 
+    /// The weight that the candidate was last seen to have, percent; 0 without one.
+    pub fn settled_weight(&self) -> i32 {
+        self.candidate.as_ref().map_or(0, |candidate| self.settled.split.weight_of(&candidate.revision))
+    }
+
     /// The next decision, built on this record's number, nonce and override.
     pub fn next_decision(&self, generation: i64, split: Split, cause: Cause, reason: impl Into<String>) -> Decision {
         Decision {

@@ -323,6 +323,11 @@ fn standing<'a>(situation: &Situation<'_>, record: &'a Record) -> &'a Decision {
     if carried(situation, record) { &record.decision } else { &record.settled }
 }
 
+/// The weight that the candidate has on the cluster. A split of an earlier rollout, in which others took part, gives it none.
+fn stands(situation: &Situation<'_>, record: &Record) -> i32 {
+    record.candidate.as_ref().map_or(0, |candidate| standing(situation, record).split.weight_of(&candidate.revision))
+}
+
 /// The cluster carries the newest decision, unchanged by others.
 fn carried(situation: &Situation<'_>, record: &Record) -> bool {
     let is_newest = |live: &Decision| live.number == record.decision.number && live.split == record.decision.split;

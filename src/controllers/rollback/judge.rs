@@ -23,6 +23,9 @@ use crate::resources;
 /// Time that traffic may take on top of getting pods ready, which may happen twice: a candidate may have to leave first.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long the record of a decision may be there before the decision is.
+const RECORD_WAIT: SignedDuration = SignedDuration::from_mins(2);
+
 /// What follows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
@@ -94,6 +97,11 @@ impl Pass<'_> {
         let given = status.and_then(|status| status.serving_override.as_ref());
         let expected = given.map(|given| resources::rollback::name(&observed.owner, &given.left, given.decision));
         let (Some(given), true) = (given, expected.is_some() && expected == self.rollback.metadata.name) else {
+            // It is made just before the status that it records.
+            let made = self.rollback.metadata.creation_timestamp.as_ref().map_or(self.now, |time| time.0);
+            if self.now < made + RECORD_WAIT {
+                return self.status(RollbackPhase::Pending, reason::PENDING, "waiting for the decision that it records".to_owned(), Some(made + RECORD_WAIT));
+            }
             let words = "automatic rollbacks are records of the operator: this one records nothing that it did";
             return self.end(RollbackPhase::NotNeeded, reason::NOT_NEEDED, words.to_owned());
         };

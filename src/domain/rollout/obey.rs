@@ -53,7 +53,7 @@ fn carry_out(verb: Verb, situation: &Situation<'_>, record: &mut Record) -> Resu
 }
 
 fn promote(record: &mut Record) -> Result<String, String> {
-    let weight = record.settled.split.candidate_weight();
+    let weight = record.settled_weight();
     match &mut record.candidate {
         Some(candidate) if candidate.retreat.is_some() => Err("the rollout is being taken back".to_owned()),
         Some(candidate) if candidate.reached.is_some() && weight == candidate.stage_weight => {
