@@ -1,0 +1,342 @@
+//! What was recorded of a play: all that a page is made of.
+//!
+//! Plain data, bounded in size however long the play was: intervals are joined, and changes that follow each other closely
+//! are left out, when there are too many. Knows nothing of how it is shown.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cli::simulate::end_state::Row;
+use crate::cli::simulate::line::Line;
+use crate::sim::world::play::Verdict;
+
+/// Most intervals that are kept.
+pub const BINS_MAX: usize = 480;
+/// Most changes of one value that are kept.
+pub const CHANGES_MAX: usize = 600;
+/// Most lines of the timeline that are kept.
+pub const LINES_MAX: usize = 5000;
+
+/// A play from its start to its end.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Name of the world.
+    pub world: String,
+    /// All chance came from this.
+    pub seed: u64,
+    /// The virtual date at which time began.
+    pub start: Timestamp,
+    /// How it ended.
+    pub end: Ended,
+    /// The timeline, at most [`LINES_MAX`].
+    pub lines: Vec<Line>,
+    /// Lines that were not kept.
+    pub lines_left_out: usize,
+    /// What the API server warned the user of.
+    pub warnings: Vec<String>,
+    /// Requests; none: the world has no traffic.
+    pub requests: Option<Bins>,
+    /// The weights that versions were asked to have, in percent.
+    pub weights: BTreeMap<Group, Changes>,
+    /// The pods of workloads.
+    pub replicas: BTreeMap<Workload, Replicas>,
+}
+
+/// The end of a play.
+#[derive(Clone, Debug, Default)]
+pub struct Ended {
+    /// How long it took.
+    pub elapsed: SignedDuration,
+    /// Why it ended.
+    pub ending: String,
+    /// The objects that there are.
+    pub rows: Vec<Row>,
+    /// What became of the expectations.
+    pub verdicts: Vec<Verdict>,
+    /// Expectations whose time did not come.
+    pub unjudged: usize,
+    /// What is wrong with the world itself.
+    pub mistakes: Vec<String>,
+}
+
+/// A deployment, by what its pods are labelled with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Namespace.
+    pub namespace: String,
+    /// Name; empty: pods that belong to none.
+    pub deployment: String,
+}
+
+/// A version of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Group {
+    /// The deployment.
+    pub subject: Subject,
+    /// Its version; empty: pods that have none.
+    pub version: String,
+}
+
+/// The workload of a revision.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Workload {
+    /// The deployment.
+    pub subject: Subject,
+    /// Name of the revision, or of the workload where it has none.
+    pub revision: String,
+    /// The version that it serves.
+    pub version: String,
+}
+
+/// How many pods a workload has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replicas {
+    /// Asked for.
+    pub asked: Changes,
+    /// Ready.
+    pub ready: Changes,
+}
+
+/// What became of requests in an interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Those that arrived.
+    pub arrived: u64,
+    /// Those that got a good answer.
+    pub answered: u64,
+    /// Those that ended otherwise: answered with an error, refused, given up, cut off.
+    pub errors: u64,
+    /// By how long they took, in the cells of [`crate::sim::traffic::truth::duration_bounds`].
+    pub durations: Vec<u64>,
+}
+
+impl Counts {
+    /// Those that have ended.
+    pub fn ended(&self) -> u64 {
+        self.answered + self.errors
+    }
+
+    /// What came to `before` since then.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let cells = self.durations.iter().enumerate();
+        Self {
+            arrived: self.arrived - before.arrived,
+            answered: self.answered - before.answered,
+            errors: self.errors - before.errors,
+            durations: cells.map(|(index, cell)| cell - before.durations.get(index).copied().unwrap_or(0)).collect(),
+        }
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        self.answered += other.answered;
+        self.errors += other.errors;
+        if self.durations.len() < other.durations.len() {
+            self.durations.resize(other.durations.len(), 0);
+        }
+        for (cell, count) in self.durations.iter_mut().zip(&other.durations) {
+            *cell += count;
+        }
+    }
+}
+
+/// Requests of an interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bin {
+    /// Begin, since the start.
+    pub from: SignedDuration,
+    /// End, since the start.
+    pub to: SignedDuration,
+    /// All that clients sent.
+    pub sent: u64,
+    /// Of them, those that reached no pod.
+    pub unserved: u64,
+    /// Those that reached pods, by version; versions without any are left out.
+    pub groups: BTreeMap<Group, Counts>,
+}
+
+impl Bin {
+    /// Length in seconds.
+    pub fn seconds(&self) -> f64 {
+        (self.to - self.from).as_secs_f64()
+    }
+
+    /// Two neighbours as one.
+    fn join(&mut self, next: &Self) {
+        self.to = next.to;
+        self.sent += next.sent;
+        self.unserved += next.unserved;
+        for (group, counts) in &next.groups {
+            self.groups.entry(group.clone()).or_default().add(counts);
+        }
+    }
+}
+
+/// Intervals that follow each other without a gap. All but the last are equally long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bins {
+    width: SignedDuration,
+    bins: Vec<Bin>,
+}
+
+impl Bins {
+    /// None yet; the first ones are to be `width` long.
+    pub fn new(width: SignedDuration) -> Self {
+        Self { width, bins: Vec::new() }
+    }
+
+    /// All of them, in order.
+    pub fn all(&self) -> &[Bin] {
+        &self.bins
+    }
+
+    /// When the next one is to end: at a multiple of the present width.
+    pub fn next_end(&self) -> SignedDuration {
+        let last = self.bins.last().map_or(SignedDuration::ZERO, |bin| bin.to);
+        let done = last.as_millis() / self.width.as_millis().max(1);
+        self.width * i32::try_from(done + 1).unwrap_or(i32::MAX)
+    }
+
+    /// Adds the next one; joins pairs when there are too many.
+    pub fn push(&mut self, bin: Bin) {
+        self.bins.push(bin);
+        if self.bins.len() > BINS_MAX {
+            self.width = self.width * 2;
+            self.bins = joined(&self.bins, 2);
+        }
+    }
+
+    /// At most so many, joined from these.
+    pub fn at_most(&self, count: usize) -> Vec<Bin> {
+        joined(&self.bins, self.bins.len().div_ceil(count.max(1)).max(1))
+    }
+}
+
+fn joined(bins: &[Bin], size: usize) -> Vec<Bin> {
+    let join = |chunk: &[Bin]| {
+        let mut whole = chunk[0].clone();
+        chunk[1..].iter().for_each(|bin| whole.join(bin));
+        whole
+    };
+    bins.chunks(size).map(join).collect()
+}
+
+/// A value that stays until it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changes {
+    resolution: SignedDuration,
+    changes: Vec<(SignedDuration, Option<f64>)>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { resolution: SignedDuration::from_secs(1), changes: Vec::new() }
+    }
+}
+
+impl Changes {
+    /// All changes in order: since the start, and the value from then on; none: there is none.
+    pub fn all(&self) -> &[(SignedDuration, Option<f64>)] {
+        &self.changes
+    }
+
+    /// The value from `at` on, which is not before the last change.
+    pub fn set(&mut self, at: SignedDuration, value: Option<f64>) {
+        let last = self.changes.last().and_then(|(_, value)| *value);
+        if last == value {
+            return;
+        }
+        self.changes.push((at, value));
+        while self.changes.len() > CHANGES_MAX {
+            self.resolution = self.resolution * 2;
+            self.thin();
+        }
+    }
+
+    /// Keeps the last change of each moment: what came and went within one is forgotten.
+    fn thin(&mut self) {
+        let moment = |at: SignedDuration| at.as_millis() / self.resolution.as_millis();
+        let mut kept: Vec<(SignedDuration, Option<f64>)> = Vec::with_capacity(self.changes.len());
+        for change in std::mem::take(&mut self.changes) {
+            if kept.last().is_some_and(|last| moment(last.0) == moment(change.0)) {
+                kept.pop();
+            }
+            kept.push(change);
+        }
+        self.changes = kept;
+        self.changes.dedup_by_key(|change| change.1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> SignedDuration {
+        SignedDuration::from_secs(seconds)
+    }
+
+    fn group(version: &str) -> Group {
+        let subject = Subject { namespace: "default".to_owned(), deployment: "chat".to_owned() };
+        Group { subject, version: version.to_owned() }
+    }
+
+    fn bin(from: i64, to: i64, version: &str) -> Bin {
+        let counts = Counts { arrived: 3, answered: 2, errors: 1, durations: vec![1, 2] };
+        Bin { from: at(from), to: at(to), sent: 4, unserved: 1, groups: BTreeMap::from([(group(version), counts)]) }
+    }
+
+    #[test]
+    fn a_day_of_intervals_is_joined_and_nothing_is_lost() {
+        let mut bins = Bins::new(at(5));
+        let mut from = 0;
+        let mut pushed = 0;
+        while from < 86400 {
+            let to = bins.next_end().as_secs();
+            assert!(to > from, "{to} after {from}");
+            bins.push(bin(from, to, if pushed % 2 == 0 { "1" } else { "2" }));
+            (from, pushed) = (to, pushed + 1);
+        }
+        assert!((BINS_MAX / 2..=BINS_MAX).contains(&bins.all().len()), "{}", bins.all().len());
+        assert_eq!(bins.all().iter().map(|bin| bin.sent).sum::<u64>(), 4 * pushed);
+        let arrived: u64 = bins.all().iter().flat_map(|bin| bin.groups.values()).map(|counts| counts.arrived).sum();
+        let timed: u64 = bins.all().iter().flat_map(|bin| bin.groups.values()).flat_map(|counts| &counts.durations).sum();
+        assert_eq!((arrived, timed), (3 * pushed, 3 * pushed));
+        assert!(bins.all().windows(2).all(|pair| pair[0].to == pair[1].from));
+        let first = bins.all()[0].seconds();
+        assert!(bins.all().iter().rev().skip(1).all(|bin| (bin.seconds() - first).abs() < 1e-9));
+        let fewer = bins.at_most(60);
+        assert!(fewer.len() <= 60 && fewer.len() > 30);
+        assert_eq!(fewer.iter().map(|bin| bin.sent).sum::<u64>(), 4 * pushed);
+    }
+
+    #[test]
+    fn no_intervals_stay_none() {
+        assert_eq!(Bins::new(at(5)).at_most(10), []);
+        assert_eq!(Bins::new(at(5)).next_end(), at(5));
+    }
+
+    #[test]
+    fn a_value_is_kept_when_it_changes_only() {
+        let mut changes = Changes::default();
+        for (seconds, value) in [(0, None), (1, Some(1.0)), (2, Some(1.0)), (3, Some(2.0)), (4, None), (5, None)] {
+            changes.set(at(seconds), value);
+        }
+        assert_eq!(changes.all(), [(at(1), Some(1.0)), (at(3), Some(2.0)), (at(4), None)]);
+    }
+
+    #[test]
+    fn too_many_changes_are_thinned_and_the_last_value_stays() {
+        let mut changes = Changes::default();
+        for seconds in 0..50_000 {
+            changes.set(at(seconds), Some(f64::from(u8::try_from(seconds % 7).unwrap())));
+            assert!(changes.all().len() <= CHANGES_MAX);
+        }
+        assert!(changes.all().len() > CHANGES_MAX / 8, "{}", changes.all().len());
+        assert_eq!(changes.all().last().unwrap().1, Some(f64::from(49_999_u32 % 7)));
+        assert!(changes.all().windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 != pair[1].1));
+    }
+}
