@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::line::Line;
-use super::report_page::data::{Bin, Bins, Changes, Counts, Ended, Group, LINES_MAX, Recording, Subject, Workload};
+use super::report_page::data::{Bin, Bins, Counts, Ended, Group, LINES_MAX, Recording, Subject, Workload};
 use crate::sim::cluster::Commit;
 use crate::sim::traffic::truth::{Tally, Truth};
 use crate::sim::traffic::{TICK, Traffic};
@@ -144,7 +144,7 @@ impl Recorder {
         let known: BTreeSet<Group> = self.recording.weights.keys().filter(|group| group.subject == subject).cloned().collect();
         for group in known.into_iter().chain(weights.keys().cloned().collect::<Vec<_>>()) {
             let weight = weights.get(&group).copied();
-            self.recording.weights.entry(group).or_insert_with(Changes::default).set(at, weight);
+            self.recording.weights.entry(group).or_default().set(at, weight);
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cli::simulate::report_page::data::Changes;
 use crate::sim::service::World as _;
 use crate::sim::world::play::Play;
 use std::sync::{Arc, Mutex};

@@ -11,10 +11,16 @@ use crate::cli::simulate::end_state::Row;
 use crate::cli::simulate::line::Line;
 use crate::sim::world::play::Verdict;
 
-/// Most intervals that are kept.
+/// So many intervals are too many: some of them are joined. A multiple of each of [`JOINED`].
 pub const BINS_MAX: usize = 480;
+/// How many become one, in turn: 5, 10, 20 seconds, then 1, 2, 4 minutes, and so on.
+const JOINED: [usize; 3] = [2, 2, 3];
+/// Lengths of intervals that are easily read, in seconds.
+const LENGTHS: [i64; 14] = [5, 10, 20, 30, 60, 120, 240, 300, 600, 720, 900, 1200, 1800, 3600];
 /// Most changes of one value that are kept.
 pub const CHANGES_MAX: usize = 600;
+/// The shortest moment of which only the last change is kept, once there are too many.
+const RESOLUTION: SignedDuration = SignedDuration::from_secs(1);
 /// Most lines of the timeline that are kept.
 pub const LINES_MAX: usize = 5000;
 
@@ -179,13 +185,15 @@ impl Bin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bins {
     width: SignedDuration,
+    /// How often some were joined.
+    joins: usize,
     bins: Vec<Bin>,
 }
 
 impl Bins {
     /// None yet; the first ones are to be `width` long.
     pub fn new(width: SignedDuration) -> Self {
-        Self { width, bins: Vec::new() }
+        Self { width, joins: 0, bins: Vec::new() }
     }
 
     /// All of them, in order.
@@ -200,18 +208,23 @@ impl Bins {
         self.width * i32::try_from(done + 1).unwrap_or(i32::MAX)
     }
 
-    /// Adds the next one; joins pairs when there are too many.
+    /// Adds the next one; joins some when there are too many.
     pub fn push(&mut self, bin: Bin) {
         self.bins.push(bin);
-        if self.bins.len() > BINS_MAX {
-            self.width = self.width * 2;
-            self.bins = joined(&self.bins, 2);
+        if self.bins.len() == BINS_MAX {
+            let size = JOINED[self.joins % JOINED.len()];
+            self.width = self.width * i32::try_from(size).unwrap_or(1);
+            self.bins = joined(&self.bins, size);
+            self.joins += 1;
         }
     }
 
-    /// At most so many, joined from these.
+    /// At most so many, joined from these; if possible of a length that is easily read.
     pub fn at_most(&self, count: usize) -> Vec<Bin> {
-        joined(&self.bins, self.bins.len().div_ceil(count.max(1)).max(1))
+        let least = self.bins.len().div_ceil(count.max(1)).max(1);
+        let is_round = |size: &usize| i64::try_from(*size).is_ok_and(|size| LENGTHS.contains(&(self.width.as_secs() * size)));
+        let size = (least..=least * 2).find(is_round).unwrap_or(least);
+        joined(&self.bins, size)
     }
 }
 
@@ -225,16 +238,11 @@ fn joined(bins: &[Bin], size: usize) -> Vec<Bin> {
 }
 
 /// A value that stays until it changes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
+    /// Length of a moment; zero as long as there is room for every change.
     resolution: SignedDuration,
     changes: Vec<(SignedDuration, Option<f64>)>,
-}
-
-impl Default for Changes {
-    fn default() -> Self {
-        Self { resolution: SignedDuration::from_secs(1), changes: Vec::new() }
-    }
 }
 
 impl Changes {
@@ -245,29 +253,24 @@ impl Changes {
 
     /// The value from `at` on, which is not before the last change.
     pub fn set(&mut self, at: SignedDuration, value: Option<f64>) {
-        let last = self.changes.last().and_then(|(_, value)| *value);
-        if last == value {
-            return;
-        }
-        self.changes.push((at, value));
+        self.push((at, value));
         while self.changes.len() > CHANGES_MAX {
-            self.resolution = self.resolution * 2;
-            self.thin();
+            self.resolution = (self.resolution * 2).max(RESOLUTION);
+            for change in std::mem::take(&mut self.changes) {
+                self.push(change);
+            }
         }
     }
 
-    /// Keeps the last change of each moment: what came and went within one is forgotten.
-    fn thin(&mut self) {
-        let moment = |at: SignedDuration| at.as_millis() / self.resolution.as_millis();
-        let mut kept: Vec<(SignedDuration, Option<f64>)> = Vec::with_capacity(self.changes.len());
-        for change in std::mem::take(&mut self.changes) {
-            if kept.last().is_some_and(|last| moment(last.0) == moment(change.0)) {
-                kept.pop();
-            }
-            kept.push(change);
+    /// Adds a change, unless it changes nothing. The last change of each moment counts: what came and went within one is forgotten.
+    fn push(&mut self, change: (SignedDuration, Option<f64>)) {
+        let moment = |at: SignedDuration| at.as_millis().checked_div(self.resolution.as_millis());
+        if self.changes.last().is_some_and(|last| moment(last.0).is_some_and(|moment_of_last| moment(change.0) == Some(moment_of_last))) {
+            self.changes.pop();
         }
-        self.changes = kept;
-        self.changes.dedup_by_key(|change| change.1);
+        if self.changes.last().and_then(|last| last.1) != change.1 {
+            self.changes.push(change);
+        }
     }
 }
 
@@ -300,7 +303,7 @@ mod tests {
             bins.push(bin(from, to, if pushed % 2 == 0 { "1" } else { "2" }));
             (from, pushed) = (to, pushed + 1);
         }
-        assert!((BINS_MAX / 2..=BINS_MAX).contains(&bins.all().len()), "{}", bins.all().len());
+        assert!((BINS_MAX / 2..BINS_MAX).contains(&bins.all().len()), "{}", bins.all().len());
         assert_eq!(bins.all().iter().map(|bin| bin.sent).sum::<u64>(), 4 * pushed);
         let arrived: u64 = bins.all().iter().flat_map(|bin| bin.groups.values()).map(|counts| counts.arrived).sum();
         let timed: u64 = bins.all().iter().flat_map(|bin| bin.groups.values()).flat_map(|counts| &counts.durations).sum();
@@ -308,8 +311,12 @@ mod tests {
         assert!(bins.all().windows(2).all(|pair| pair[0].to == pair[1].from));
         let first = bins.all()[0].seconds();
         assert!(bins.all().iter().rev().skip(1).all(|bin| (bin.seconds() - first).abs() < 1e-9));
+        let mut hour = Bins::new(at(5));
+        (0..720).for_each(|_| hour.push(Bin { from: hour.bins.last().map_or(at(0), |bin| bin.to), to: hour.next_end(), ..Bin::default() }));
+        assert_eq!((hour.at_most(240)[0].seconds(), hour.at_most(60)[0].seconds()), (20.0, 120.0));
         let fewer = bins.at_most(60);
-        assert!(fewer.len() <= 60 && fewer.len() > 30);
+        assert!(fewer.len() <= 60 && fewer.len() >= 30, "{}", fewer.len());
+        assert_eq!((first, fewer[0].seconds()), (240.0, 1440.0));
         assert_eq!(fewer.iter().map(|bin| bin.sent).sum::<u64>(), 4 * pushed);
     }
 
@@ -326,6 +333,10 @@ mod tests {
             changes.set(at(seconds), value);
         }
         assert_eq!(changes.all(), [(at(1), Some(1.0)), (at(3), Some(2.0)), (at(4), None)]);
+        let blink = SignedDuration::from_millis(1);
+        changes.set(at(5), Some(1.0));
+        changes.set(at(5) + blink, Some(2.0));
+        assert_eq!(changes.all().len(), 5, "as long as there is room, nothing is left out");
     }
 
     #[test]

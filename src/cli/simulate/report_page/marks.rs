@@ -11,8 +11,8 @@ use crate::cli::simulate::line::{Line, Topic};
 
 /// Printed columns of a deployment whose change is a decision.
 const DECISIONS: [&str; 3] = ["Weight", "Step", "Candidate"];
-/// So many marks find room beside each other.
-const PLACES: i32 = 45;
+/// So many marks find room beside each other, their numbers in several rows.
+const PLACES: i32 = 80;
 /// Letters of a text.
 const TEXT_MAX: usize = 160;
 

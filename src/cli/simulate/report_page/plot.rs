@@ -17,10 +17,16 @@ const WIDTH: f64 = 720.0;
 /// Height of a drawing.
 const HEIGHT: f64 = 270.0;
 /// Where the field of lines begins and ends.
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 74.0;
 const RIGHT: f64 = 708.0;
-const TOP: f64 = 28.0;
 const BOTTOM: f64 = 240.0;
+/// Above the field, without numbers of marks; and what each row of them takes.
+const ABOVE: f64 = 12.0;
+const ROW: f64 = 16.0;
+/// Width of a number of a mark.
+const NUMBER: f64 = 24.0;
+/// Most rows of them; beyond that numbers lie upon each other.
+const ROWS: usize = 3;
 /// Colours that the style has; more series begin again, with another dash.
 pub const COLOURS: usize = 7;
 
@@ -111,7 +117,7 @@ impl Plot<'_> {
         let (id, title, about) = (&self.id, escape(&self.title), escape(&self.about));
         format!(
             "<figure class=\"plot\">\n<figcaption><h4>{title}</h4>\n<p>{about}</p></figcaption>\n{legend}\
-             <div class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\n{svg}</div>\n\
+             {svg}\
              <details><summary>Numbers<span class=\"hidden\"> of {title}</span></summary>\n\
              <div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"{title}, numbers\">\n{table}</div></details>\n</figure>\n",
             legend = self.legend(),
@@ -137,14 +143,16 @@ impl Plot<'_> {
         let ticks = value_ticks(greatest, self.least, self.unit, 5);
         let seconds = self.lasts.as_secs_f64().max(1.0);
         let x = Scale { top: seconds, from: LEFT, to: RIGHT };
-        let y = Scale { top: ticks.last().copied().unwrap_or(1.0), from: BOTTOM, to: TOP };
+        let rows = rows(self.markers, x);
+        let top = ABOVE + ROW * rows.iter().max().map_or(0.0, |row| *row as f64 + 1.0);
+        let y = Scale { top: ticks.last().copied().unwrap_or(1.0), from: BOTTOM, to: top };
         let mut svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-title {id}-about\">\n\
              <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-about\">{about} {}</desc>\n",
             escape(&self.summary()),
         );
         self.axes(&mut svg, x, y, &ticks);
-        self.marks(&mut svg, x);
+        self.marks(&mut svg, x, &rows);
         for series in &self.series {
             let _infallible = writeln!(svg, "<path class=\"curve {}\" d=\"{}\"/>", series.classes(), path(series, x, y));
         }
@@ -172,15 +180,17 @@ impl Plot<'_> {
         let _infallible = writeln!(svg, "<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>");
     }
 
-    fn marks(&self, svg: &mut String, x: Scale) {
-        for marker in self.markers {
+    fn marks(&self, svg: &mut String, x: Scale, rows: &[usize]) {
+        for (marker, row) in self.markers.iter().zip(rows) {
+            let base = ABOVE + ROW * (*row as f64) + 8.0;
             let at = coordinate(x.place(marker.at.as_secs_f64()));
             let what = escape(&marker.what.join("; "));
             let _infallible = writeln!(
                 svg,
-                "<g class=\"mark\"><title>{}: {what}</title><path d=\"M{at} {TOP}V{BOTTOM}\"/><text class=\"middle\" x=\"{at}\" y=\"{}\">{}</text></g>",
+                "<g class=\"mark\"><title>{}: {what}</title><path d=\"M{at} {}V{BOTTOM}\"/><text class=\"middle\" x=\"{at}\" y=\"{}\">{}</text></g>",
                 clock(marker.at),
-                TOP - 7.0,
+                base + 4.0,
+                base,
                 marker.number
             );
         }
@@ -218,6 +228,18 @@ impl Plot<'_> {
         }
         html + "</tbody></table>\n"
     }
+}
+
+/// In which row the number of each mark stands: the first in which it has room.
+fn rows(markers: &[Marker], x: Scale) -> Vec<usize> {
+    let mut ends = [f64::NEG_INFINITY; ROWS];
+    let row = |marker: &Marker| {
+        let at = x.place(marker.at.as_secs_f64());
+        let row = ends.iter().position(|end| *end <= at - NUMBER / 2.0).unwrap_or(ROWS - 1);
+        ends[row] = at + NUMBER / 2.0;
+        row
+    };
+    markers.iter().map(row).collect()
 }
 
 /// A line that is broken where a value is absent. A value alone is a dot.
@@ -300,8 +322,16 @@ mod tests {
     #[test]
     fn a_single_point_is_drawn_and_told() {
         let html = plot(vec![series(Shape::Line, vec![point(0, 20, Some(0.5))])], &[]).html();
-        assert!(html.contains("d=\"M123 134h0\"") && html.contains("<td>0.5 %</td>"), "{html}");
+        assert!(html.contains("d=\"M137.4 126h0\"") && html.contains("<td>0.5 %</td>"), "{html}");
         assert!(html.contains("1.0 &lt;b&gt;: from 0.5 % to 0.5 %."), "{html}");
+    }
+
+    #[test]
+    fn numbers_of_marks_stand_beside_or_below_each_other() {
+        let marker = |at: i64| Marker { at: SignedDuration::from_secs(at), number: 1, what: Vec::new() };
+        let scale = Scale { top: 100.0, from: 0.0, to: 100.0 };
+        assert_eq!(rows(&[0, 5, 10, 25, 30, 90].map(marker), scale), [0, 1, 2, 0, 1, 0]);
+        assert_eq!(rows(&[0, 1, 2, 3, 4].map(marker), scale), [0, 1, 2, 2, 2]);
     }
 
     #[test]

@@ -29,14 +29,14 @@ p { margin: .25rem 0 .75rem; max-width: 75ch; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 nav ul, .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; list-style: none; margin: .5rem 0; padding: 0; }
 a { color: inherit; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr)); gap: 1.5rem; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 34rem), 1fr)); gap: 1.5rem; }
 .plot { margin: 0; padding: .9rem 1rem; border: 1px solid var(--line); border-radius: 8px; min-width: 0; max-width: 50rem; break-inside: avoid; }
 figcaption p { font-size: .85rem; margin: .15rem 0 .25rem; }
 .legend { font-size: .85rem; }
 .legend li { display: flex; align-items: center; gap: .4rem; overflow-wrap: anywhere; }
 .legend svg { flex: none; }
-.drawing, .wide { overflow-x: auto; }
-.drawing svg { display: block; width: 100%; min-width: 32rem; height: auto; }
+.wide { overflow-x: auto; }
+.plot > svg { display: block; width: 100%; height: auto; }
 svg text { font: 13px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fill: var(--soft); }
 .end { text-anchor: end; } .middle { text-anchor: middle; }
 .grid { stroke: var(--line); } .axis { stroke: var(--soft); fill: none; }
@@ -55,16 +55,17 @@ thead th { background: var(--panel); position: sticky; top: 0; }
 .timeline td.told { min-width: 18rem; }
 .marks { padding: 0; list-style: none; font-size: .9rem; }
 .marks li { display: grid; grid-template-columns: 2rem 5.5rem 1fr; gap: .5rem; padding: .15rem 0; }
-.marks b { text-align: right; } .marks div { overflow-wrap: anywhere; }
-code { font-family: ui-monospace, 'DejaVu Sans Mono', monospace; font-size: .92em; overflow-wrap: anywhere; }
+.marks .time { text-align: left; } .marks b { text-align: right; } .marks div { overflow-wrap: anywhere; }
+code { font-family: ui-monospace, 'DejaVu Sans Mono', monospace; font-size: .92em; overflow-wrap: break-word; }
+.expectations td:nth-child(4), .expectations td:nth-child(5):not(:empty), .timeline td:nth-child(4):not(:empty) { min-width: 16rem; }
 :focus-visible { outline: 2px solid var(--c0); outline-offset: 2px; }
 @media (max-width: 40rem) {
-  body { padding: 1rem .75rem 2rem; } .plot { padding: .7rem .6rem; }
+  body { padding: 1rem .75rem 2rem; } .plot { padding: .7rem .5rem; } svg text { font-size: 18px; }
   .marks li { grid-template-columns: 1.6rem 1fr; } .marks div { grid-column: 2; }
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px; } nav, details { display: none; }
-  .plots { display: block; } .plot { margin-bottom: 1rem; } .drawing svg { min-width: 0; }
+  .plots { display: block; } .plot { margin-bottom: 1rem; }
   thead { display: table-header-group; } thead th { position: static; } tr { break-inside: avoid; } .wide { overflow: visible; }
 }
 ";

@@ -43,7 +43,7 @@ impl Unit {
         let Some(value) = value.filter(|value| value.is_finite()) else { return ABSENT.to_owned() };
         match self {
             Self::Percent => format!("{} %", short(value, 2)),
-            Self::Seconds if value < 1.0 => format!("{} ms", short(value * 1000.0, 0)),
+            Self::Seconds if value > 0.0 && value < 1.0 => format!("{} ms", short(value * 1000.0, 0)),
             Self::Seconds => format!("{} s", short(value, 2)),
             Self::PerSecond => short(value, 2),
             Self::Count => short(value, 0),
