@@ -212,6 +212,18 @@ fn a_report_that_cannot_be_written_is_an_error_before_anything_is_played() {
 }
 
 #[test]
+fn a_report_is_written_although_nobody_reads_what_is_printed() {
+    let folder = Folder::new("report-closed", &[]);
+    let file = format!("{}/page.html", folder.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
+    command.args(["simulate", "examples/canary", "-o", "json", "--report", &file]).current_dir(ROOT).env_remove("RUST_LOG");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(fs::read_to_string(file).expect("the page").contains("3 of 3 expectations met"));
+}
+
+#[test]
 fn a_mistake_that_only_a_play_shows_is_in_the_report_too() {
     let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  duration: 1m\n  pods: [{selector: {matchLabels: {app: nobody}}}]\n";
     let folder = Folder::new("report-mistake", &[("w.yaml", world)]);

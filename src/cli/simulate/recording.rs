@@ -1,7 +1,7 @@
 //! Records a play for its page, while it runs.
 //!
 //! Takes the commits of a cluster and, now and then, what really happened to requests; gives a [`Recording`], bounded in size
-//! however long the play is. Pods are told apart by labels that the caller names. Watches only: a recorded play is the same as
+//! however long the play is; beside it, some counters of every pod are remembered. Pods are told apart by labels that the caller names. Watches only: a recorded play is the same as
 //! one that is not.
 
 use std::collections::{BTreeMap, BTreeSet};

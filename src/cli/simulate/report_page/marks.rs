@@ -13,6 +13,8 @@ use crate::cli::simulate::line::{Line, Topic};
 const DECISIONS: [&str; 3] = ["Weight", "Step", "Candidate"];
 /// So many marks find room beside each other, their numbers in several rows.
 const PLACES: i32 = 80;
+/// Texts of one mark.
+const TEXTS_MAX: usize = 6;
 /// Letters of a text.
 const TEXT_MAX: usize = 160;
 
@@ -25,6 +27,16 @@ pub struct Mark {
     pub number: usize,
     /// What happened, with the only deployment that it concerns, if it is one.
     pub what: Vec<(Option<Subject>, String)>,
+}
+
+/// The first of many texts, and how many more there are.
+pub fn shortened(mut what: Vec<String>) -> Vec<String> {
+    let more = what.len().saturating_sub(TEXTS_MAX);
+    if more > 0 {
+        what.truncate(TEXTS_MAX);
+        what.push(format!("and {more} more, see the timeline"));
+    }
+    what
 }
 
 /// All marks in order. The start itself has none.
@@ -46,7 +58,7 @@ pub fn of(marks: &[Mark], subject: &Subject) -> Vec<Marker> {
     let concerns = |whom: &Option<Subject>| whom.as_ref().is_none_or(|whom| whom == subject);
     let marker = |mark: &Mark| {
         let what: Vec<String> = mark.what.iter().filter(|(whom, _)| concerns(whom)).map(|(_, text)| text.clone()).collect();
-        (!what.is_empty()).then_some(Marker { at: mark.at, number: mark.number, what })
+        (!what.is_empty()).then_some(Marker { at: mark.at, number: mark.number, what: shortened(what) })
     };
     marks.iter().filter_map(marker).collect()
 }
@@ -68,7 +80,7 @@ fn subject(line: &Line) -> Option<Subject> {
 fn told(line: &Line, start: Timestamp) -> String {
     let why = line.why_since(start);
     let said = [line.what.as_str(), why.as_str()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
-    let text = if line.object.is_empty() { said } else { format!("{} {said}", line.object) };
+    let text = if line.object.is_empty() { said } else { format!("{} {said}", line.shown_object()) };
     if text.chars().count() <= TEXT_MAX { text } else { text.chars().take(TEXT_MAX - 1).chain(['…']).collect() }
 }
 
@@ -114,6 +126,13 @@ mod tests {
         assert_eq!(marks[0].what[0].1, "modeldeployment/chat spec changed: until 10m00s");
         let chat = Subject { namespace: "default".to_owned(), deployment: "chat".to_owned() };
         assert_eq!(of(&marks, &chat).iter().map(|marker| marker.number).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn many_texts_are_counted() {
+        let texts = |count: usize| (0..count).map(|text| text.to_string()).collect::<Vec<_>>();
+        assert_eq!(shortened(texts(6)), texts(6));
+        assert_eq!(shortened(texts(9))[5..], ["5".to_owned(), "and 3 more, see the timeline".to_owned()]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::data::{Ended, Recording, Subject};
-use super::marks::{Mark, marks, of};
+use super::marks::{Mark, marks, of, shortened};
+use super::plot::{Marker, Plot};
 use super::plots::{Subjects, everything};
 use super::style::STYLE;
 use super::text::{ABSENT, counted, escape};
@@ -118,12 +119,15 @@ fn plots(recording: &Recording) -> String {
     for (index, subject) in subjects(recording).iter().enumerate() {
         html.push_str(&of_subject(recording, subject, &marks, index + 1));
     }
-    let all = marks.iter().map(|mark| (mark, mark.what.iter().map(|(_, text)| text.clone()).collect()));
-    let markers: Vec<_> = all.map(|(mark, what)| super::plot::Marker { at: mark.at, number: mark.number, what }).collect();
+    let markers: Vec<Marker> = marks.iter().map(|mark| Marker { at: mark.at, number: mark.number, what: texts(mark) }).collect();
     if let Some(plot) = everything(recording, &markers) {
         let _infallible = writeln!(html, "<h3>All of the traffic</h3>\n<div class=\"plots\">\n{}</div>", plot.html());
     }
     html
+}
+
+fn texts(mark: &Mark) -> Vec<String> {
+    shortened(mark.what.iter().map(|(_, text)| text.clone()).collect())
 }
 
 /// Where figures of requests come from, or why there are none.
@@ -149,7 +153,7 @@ fn subjects(recording: &Recording) -> BTreeSet<Subject> {
 fn of_subject(recording: &Recording, subject: &Subject, marks: &[Mark], number: usize) -> String {
     let markers = of(marks, subject);
     let subjects = Subjects::new(recording, subject, &markers, format!("plot-{number}"));
-    let figures: String = subjects.all().iter().map(super::plot::Plot::html).collect();
+    let figures: String = subjects.all().iter().map(Plot::html).collect();
     let no_requests = if recording.requests.is_some() && !subjects.has_requests() { "<p>No request reached its pods.</p>\n" } else { "" };
     format!("<h3>{}</h3>\n{no_requests}<div class=\"plots\">\n{figures}</div>\n", escape(&name(subject)))
 }
@@ -166,7 +170,7 @@ fn name(subject: &Subject) -> String {
 fn numbers(recording: &Recording) -> String {
     let mut html = String::new();
     for mark in marks(recording) {
-        let told: Vec<String> = mark.what.iter().map(|(_, text)| escape(text)).collect();
+        let told: Vec<String> = texts(&mark).iter().map(|text| escape(text)).collect();
         let _infallible =
             writeln!(html, "<li><b>{}</b><span class=\"time\">{}</span><div>{}</div></li>", mark.number, clock(mark.at), told.join("<br>"));
     }

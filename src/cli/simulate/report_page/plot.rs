@@ -27,6 +27,8 @@ const ROW: f64 = 16.0;
 const NUMBER: f64 = 24.0;
 /// Most rows of them; beyond that numbers lie upon each other.
 const ROWS: usize = 3;
+/// How far level lines of different colours are kept apart.
+const ASIDE: f64 = 2.6;
 /// Colours that the style has; more series begin again, with another dash.
 pub const COLOURS: usize = 7;
 
@@ -153,8 +155,12 @@ impl Plot<'_> {
         );
         self.axes(&mut svg, x, y, &ticks);
         self.marks(&mut svg, x, &rows);
+        // Level lines of equal values would hide each other.
+        let level_only = self.series.iter().all(|series| series.shape != Shape::Line);
         for series in &self.series {
-            let _infallible = writeln!(svg, "<path class=\"curve {}\" d=\"{}\"/>", series.classes(), path(series, x, y));
+            let aside = if level_only { ASIDE * (series.colour % COLOURS) as f64 } else { 0.0 };
+            let aside = if aside > 0.0 { format!(" transform=\"translate(0 -{})\"", coordinate(aside)) } else { String::new() };
+            let _infallible = writeln!(svg, "<path class=\"curve {}\"{aside} d=\"{}\"/>", series.classes(), path(series, x, y));
         }
         svg + "</svg>\n"
     }
@@ -332,6 +338,17 @@ mod tests {
         let scale = Scale { top: 100.0, from: 0.0, to: 100.0 };
         assert_eq!(rows(&[0, 5, 10, 25, 30, 90].map(marker), scale), [0, 1, 2, 0, 1, 0]);
         assert_eq!(rows(&[0, 1, 2, 3, 4].map(marker), scale), [0, 1, 2, 2, 2]);
+    }
+
+    #[test]
+    fn level_lines_of_equal_values_do_not_hide_each_other() {
+        let levels = |other: Shape| {
+            let one = series(Shape::Steps, vec![point(0, 100, Some(1.0))]);
+            let two = Series { colour: 1, shape: other, ..one.clone() };
+            plot(vec![one, two], &[]).html()
+        };
+        assert!(levels(Shape::Asked).contains("<path class=\"curve s1 asked\" transform=\"translate(0 -2.6)\" d="));
+        assert!(!levels(Shape::Line).contains("transform"), "values beside a line stand where they are");
     }
 
     #[test]

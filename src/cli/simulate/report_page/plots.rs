@@ -112,8 +112,9 @@ impl<'a> Subjects<'a> {
     }
 
     fn replicas(&self) -> Plot<'a> {
-        let own: Vec<(&Workload, &Replicas)> =
+        let mut own: Vec<(&Workload, &Replicas)> =
             self.recording.replicas.iter().filter(|(workload, _)| workload.subject == *self.subject).collect();
+        own.sort_by_key(|(workload, _)| &workload.version);
         let mut series = Vec::new();
         for (index, (workload, replicas)) in own.iter().enumerate() {
             let first = own.iter().position(|(other, _)| other.version == workload.version) == Some(index);

@@ -64,8 +64,9 @@ code { font-family: ui-monospace, 'DejaVu Sans Mono', monospace; font-size: .92e
   .marks li { grid-template-columns: 1.6rem 1fr; } .marks div { grid-column: 2; }
 }
 @media print {
-  body { max-width: none; padding: 0; font-size: 11px; } nav, details { display: none; }
-  .plots { display: block; } .plot { margin-bottom: 1rem; }
+  html { font-size: 11px; } body { max-width: none; padding: 0; font-size: 11px; } nav, details { display: none; }
+  h2, h3 { break-after: avoid; } svg text { font-size: 18px; }
+  .plots { grid-template-columns: 1fr 1fr; gap: 1rem; }
   thead { display: table-header-group; } thead th { position: static; } tr { break-inside: avoid; } .wide { overflow: visible; }
 }
 ";
