@@ -24,9 +24,11 @@ fn counts(arrived: u64, errors: u64) -> Counts {
 fn played() -> Recording {
     let mut bins = Bins::new(at(5));
     let chat = |version: &str| group("chat", version);
+    // They came in the interval before.
+    let ended = Counts { answered: 4, errors: 1, ..Counts::default() };
     let intervals = [
         vec![(chat("1"), counts(90, 0)), (chat("2"), counts(10, 5)), (group("other", "9"), counts(1000, 0))],
-        vec![(chat("1"), counts(100, 0))],
+        vec![(chat("1"), counts(100, 0)), (chat("2"), ended)],
         vec![],
         vec![(chat("1"), counts(50, 1)), (chat("2"), counts(150, 0))],
     ];
@@ -50,7 +52,7 @@ fn shares_are_of_the_deployment_and_an_empty_interval_is_a_gap() {
     assert_eq!(values(&share, 0), [Some(90.0), Some(100.0), None, Some(25.0)]);
     assert_eq!(values(&share, 1), [Some(10.0), None, None, Some(75.0)]);
     assert_eq!(values(&plots.rate(), 1), [Some(2.0), None, None, Some(30.0)]);
-    assert_eq!(values(&plots.errors(), 1), [Some(50.0), None, None, Some(0.0)]);
+    assert_eq!(values(&plots.errors(), 1), [Some(50.0), Some(20.0), None, Some(0.0)]);
     assert_eq!(values(&plots.errors(), 0), [Some(0.0), Some(0.0), None, Some(2.0)]);
     assert_eq!(values(&plots.latency(), 1)[..2], [None, None], "ten requests have no 95th percentile");
 }
