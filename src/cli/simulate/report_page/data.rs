@@ -213,7 +213,7 @@ impl Bins {
         self.bins.push(bin);
         if self.bins.len() == BINS_MAX {
             let size = JOINED[self.joins % JOINED.len()];
-            self.width = self.width * i32::try_from(size).unwrap_or(1);
+            self.width *= i32::try_from(size).unwrap_or(1);
             self.bins = joined(&self.bins, size);
             self.joins += 1;
         }
