@@ -173,10 +173,26 @@ fn a_report_is_one_page_with_plots_and_the_same_seed_gives_the_same_bytes() {
     let (first, lines) = page("old", "json");
     assert_eq!(lines, stdout(&modelward(&["simulate", "examples/canary-traffic", "-o", "json"])), "a report changes nothing of the play");
     assert!(first == page("new", "text").0, "the pages of two processes differ");
-    for plot in ["Traffic share", "Requests per second", "Error rate", "Latency, 95th percentile", "Pods", "All requests per second"] {
+    for plot in [
+        "Traffic share",
+        "Requests per second",
+        "Error rate",
+        "Latency, 95th percentile",
+        "Pods",
+        "All requests per second",
+        "errorRate, as measured",
+        "latencyP95, difference to stable",
+    ] {
         assert!(first.contains(&format!("<h4>{plot}</h4>")), "{plot}");
     }
-    for told in ["4 of 4 expectations met", "aborted by command", "RolledBack", "1.5.0, weight", "default-src 'none'"] {
+    for told in [
+        "5 of 5 expectations met",
+        "errorRate was above 0.02 in 3 measurements in a row",
+        "<td class=\"unmet\">Failed</td>",
+        "RolledBack",
+        "1.5.0, weight",
+        "default-src 'none'",
+    ] {
         assert!(first.contains(told), "{told}");
     }
     assert!(!first.contains("NaN") && !first.contains("http://") && !first.contains("<script") && !first.contains(folder.path()));

@@ -4,6 +4,8 @@
 //! however long the play is; beside it, some counters of every pod are remembered. Pods are told apart by labels that the caller names. Watches only: a recorded play is the same as
 //! one that is not.
 
+mod judging;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +26,8 @@ pub struct Labels {
     pub version: &'static str,
     /// Names the revision.
     pub revision: &'static str,
-    /// Storage key of the deployments, whose status has weights: `stable` and `candidate` with `version` and `weight`.
+    /// Storage key of the deployments, whose status has weights (`stable` and `candidate` with `version` and `weight`) and an
+    /// `analysis`.
     pub deployments: &'static str,
 }
 
@@ -61,6 +64,7 @@ impl Recorder {
             requests: None,
             weights: BTreeMap::new(),
             replicas: BTreeMap::new(),
+            judgements: BTreeMap::new(),
         };
         Self { labels, recording, pods: BTreeMap::new(), seen: Seen::default() }
     }
@@ -81,7 +85,10 @@ impl Recorder {
                 self.pods.insert(format!("{}/{}", commit.namespace, commit.name), group);
             }
             "deployments.apps" => self.workload(at, object, there),
-            key if key == self.labels.deployments => self.weights(at, object, there),
+            key if key == self.labels.deployments => {
+                self.weights(at, object, there);
+                judging::judge(&mut self.recording, at, object);
+            }
             _ => {}
         }
     }
@@ -186,4 +193,4 @@ fn counts(tally: &Tally, durations: Option<&Vec<u64>>) -> Counts {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::cli::simulate) mod tests;

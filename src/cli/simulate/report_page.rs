@@ -3,6 +3,7 @@
 //! Takes a [`Recording`]; gives HTML with plots as inline SVG. No script, nothing that a browser would fetch, and every text
 //! from outside escaped. The same recording gives the same bytes. Pure. A further section is one more function in [`page`].
 
+mod analysis;
 pub mod data;
 mod marks;
 mod page;

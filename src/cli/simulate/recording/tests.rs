@@ -4,7 +4,8 @@ use crate::sim::service::World as _;
 use crate::sim::world::play::Play;
 use std::sync::{Arc, Mutex};
 
-const LABELS: Labels = Labels { deployment: "app", version: "version", revision: "revision", deployments: "releases.example.com" };
+pub(in crate::cli::simulate) const LABELS: Labels =
+    Labels { deployment: "app", version: "version", revision: "revision", deployments: "releases.example.com" };
 
 const SPEC: &str = "gateway: {}
 traffic: [{host: chat.example.com, requestsPerSecond: 20}]

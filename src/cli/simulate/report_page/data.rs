@@ -19,6 +19,8 @@ const JOINED: [usize; 3] = [2, 2, 3];
 const LENGTHS: [i64; 14] = [5, 10, 20, 30, 60, 120, 240, 300, 600, 720, 900, 1200, 1800, 3600];
 /// Most changes of one value that are kept.
 pub const CHANGES_MAX: usize = 600;
+/// Most changes of how a metric stands that are kept.
+pub const STANDINGS_MAX: usize = 200;
 /// The shortest moment of which only the last change is kept, once there are too many.
 const RESOLUTION: SignedDuration = SignedDuration::from_secs(1);
 /// Most lines of the timeline that are kept.
@@ -47,6 +49,8 @@ pub struct Recording {
     pub weights: BTreeMap<Group, Changes>,
     /// The pods of workloads.
     pub replicas: BTreeMap<Workload, Replicas>,
+    /// How revisions were judged by their numbers.
+    pub judgements: BTreeMap<Judged, Judgement>,
 }
 
 /// The end of a play.
@@ -93,6 +97,100 @@ pub struct Workload {
     pub revision: String,
     /// The version that it serves.
     pub version: String,
+}
+
+/// A metric by which a revision is judged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Judged {
+    /// The deployment.
+    pub subject: Subject,
+    /// Name of the metric.
+    pub metric: String,
+    /// Name of the revision.
+    pub revision: String,
+}
+
+/// What was measured of a metric and how it stood.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Measurements, in order; in long plays only some of them.
+    pub readings: Vec<Reading>,
+    /// How it stood, each time that this changed; at most [`STANDINGS_MAX`].
+    pub standings: Vec<Standing>,
+    /// Changes that were not kept.
+    pub standings_left_out: usize,
+}
+
+/// A figure with its interval; an end is absent where nothing bounds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Estimate {
+    /// The figure.
+    pub value: Option<f64>,
+    /// Lower end.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Begin, since the start.
+    pub from: SignedDuration,
+    /// End, since the start.
+    pub to: SignedDuration,
+    /// Of the judged revision.
+    pub value: Option<f64>,
+    /// Of the stable one.
+    pub stable: Option<f64>,
+    /// Least and greatest value that is good.
+    pub bounds: [Option<f64>; 2],
+    /// Judged less stable, by all measurements so far.
+    pub effect: Estimate,
+}
+
+/// How a metric stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Since the start.
+    pub at: SignedDuration,
+    /// In one word.
+    pub phase: String,
+    /// Percent of the traffic that the revision has.
+    pub weight: i64,
+    /// Requests of the judged revision at that weight.
+    pub samples: i64,
+    /// Requests of the stable revision meanwhile.
+    pub stable_samples: Option<i64>,
+    /// The last value.
+    pub value: Option<f64>,
+    /// Judged less stable.
+    pub effect: Estimate,
+    /// Always-valid p value.
+    pub p_value: Option<f64>,
+    /// What it is held against.
+    pub alpha: Option<f64>,
+    /// What is wrong or missing.
+    pub message: String,
+}
+
+impl Judgement {
+    /// Adds a measurement; leaves every other one out when there are too many.
+    pub fn measured(&mut self, reading: Reading) {
+        self.readings.push(reading);
+        if self.readings.len() > CHANGES_MAX {
+            let later = |pair: &[Reading]| pair.last().map(|last| Reading { from: pair[0].from, ..last.clone() });
+            self.readings = self.readings.chunks(2).filter_map(later).collect();
+        }
+    }
+
+    /// Adds how it stands, if its phase or its weight is another than before.
+    pub fn stands(&mut self, standing: Standing) {
+        if self.standings.last().is_some_and(|last| (&last.phase, last.weight) == (&standing.phase, standing.weight)) {
+            return;
+        }
+        if self.standings.len() < STANDINGS_MAX { self.standings.push(standing) } else { self.standings_left_out += 1 }
+    }
 }
 
 /// How many pods a workload has.
@@ -337,6 +435,19 @@ mod tests {
         changes.set(at(5), Some(1.0));
         changes.set(at(5) + blink, Some(2.0));
         assert_eq!(changes.all().len(), 5, "as long as there is room, nothing is left out");
+    }
+
+    #[test]
+    fn measurements_are_thinned_and_cover_the_same_time() {
+        let mut judgement = Judgement::default();
+        for number in 0..5000_i64 {
+            let (from, to, value) = (at(number * 30), at(number * 30 + 30), Some(number as f64));
+            judgement.measured(Reading { from, to, value, stable: None, bounds: [None; 2], effect: Estimate::default() });
+        }
+        let kept = &judgement.readings;
+        assert!(kept.len() <= CHANGES_MAX && kept.len() > CHANGES_MAX / 4, "{}", kept.len());
+        assert!(kept.windows(2).all(|pair| pair[0].to == pair[1].from) && kept[0].from == at(0));
+        assert_eq!(kept.last().map(|last| (last.to, last.value)), Some((at(150_000), Some(4999.0))));
     }
 
     #[test]

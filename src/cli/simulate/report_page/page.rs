@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::analysis;
 use super::data::{Ended, Recording, Subject};
 use super::marks::{Mark, marks, of, shortened};
 use super::plot::{Marker, Plot};
@@ -24,10 +25,11 @@ struct Section {
 }
 
 /// All sections, in order.
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     Section { id: "mistakes", title: "Mistakes in the world", body: mistakes },
     Section { id: "expectations", title: "Expectations", body: expectations },
     Section { id: "plots", title: "Plots", body: plots },
+    Section { id: "analysis", title: "Analysis", body: analyses },
     Section { id: "marks", title: "What the numbers in the plots mean", body: numbers },
     Section { id: "timeline", title: "Timeline", body: timeline },
     Section { id: "end", title: "State at the end", body: end },
@@ -156,6 +158,24 @@ fn of_subject(recording: &Recording, subject: &Subject, marks: &[Mark], number: 
     let figures: String = subjects.all().iter().map(Plot::html).collect();
     let no_requests = if recording.requests.is_some() && !subjects.has_requests() { "<p>No request reached its pods.</p>\n" } else { "" };
     format!("<h3>{}</h3>\n{no_requests}<div class=\"plots\">\n{figures}</div>\n", escape(&name(subject)))
+}
+
+/// How revisions were judged by their numbers.
+fn analyses(recording: &Recording) -> String {
+    let marks = marks(recording);
+    let one = |(number, subject): (usize, &Subject)| {
+        let markers = of(&marks, subject);
+        let plots = analysis::plots(recording, subject, &markers, &format!("analysis-{}", number + 1));
+        let figures: String = plots.iter().map(Plot::html).collect();
+        let (rows, more) = analysis::rows(recording, subject);
+        let name = name(subject);
+        let table = table("verdicts", "", &format!("Verdicts on {name}"), &analysis::HEADINGS, &rows);
+        format!("<h3>{}</h3>\n{table}{more}<div class=\"plots\">\n{figures}</div>\n", escape(&name))
+    };
+    let bodies: String = analysis::subjects(recording).into_iter().enumerate().map(one).collect();
+    let about =
+        "<p>What the operator measured and decided, as the status of the deployments said it: these figures come from metrics.</p>\n";
+    if bodies.is_empty() { bodies } else { format!("{about}{bodies}") }
 }
 
 fn name(subject: &Subject) -> String {

@@ -141,13 +141,14 @@ impl Plot<'_> {
     }
 
     fn svg(&self, id: &str, title: &str, about: &str) -> String {
-        let greatest = self.series.iter().flat_map(|series| &series.points).filter_map(Point::known).fold(0.0, f64::max);
-        let ticks = value_ticks(greatest, self.least, self.unit, 5);
+        let known = || self.series.iter().flat_map(|series| &series.points).filter_map(Point::known);
+        let ticks = value_ticks(known().fold(0.0, f64::min), known().fold(0.0, f64::max), self.least, self.unit, 5);
         let seconds = self.lasts.as_secs_f64().max(1.0);
-        let x = Scale { top: seconds, from: LEFT, to: RIGHT };
+        let x = Scale { bottom: 0.0, top: seconds, from: LEFT, to: RIGHT };
         let rows = rows(self.markers, x);
         let top = ABOVE + ROW * rows.iter().max().map_or(0.0, |row| *row as f64 + 1.0);
-        let y = Scale { top: ticks.last().copied().unwrap_or(1.0), from: BOTTOM, to: top };
+        let (first, last) = (ticks.first().copied().unwrap_or(0.0), ticks.last().copied().unwrap_or(1.0));
+        let y = Scale { bottom: first, top: last, from: BOTTOM, to: top };
         let mut svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-title {id}-about\">\n\
              <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-about\">{about} {}</desc>\n",
@@ -289,8 +290,8 @@ mod tests {
         Plot { id, title, about, unit: Unit::Percent, least: 1.0, lasts, series, markers }
     }
 
-    const X: Scale = Scale { top: 100.0, from: 0.0, to: 100.0 };
-    const Y: Scale = Scale { top: 10.0, from: 10.0, to: 0.0 };
+    const X: Scale = Scale { bottom: 0.0, top: 100.0, from: 0.0, to: 100.0 };
+    const Y: Scale = Scale { bottom: 0.0, top: 10.0, from: 10.0, to: 0.0 };
 
     #[test]
     fn a_line_breaks_where_a_value_is_absent_and_a_value_alone_is_a_dot() {
@@ -335,7 +336,7 @@ mod tests {
     #[test]
     fn numbers_of_marks_stand_beside_or_below_each_other() {
         let marker = |at: i64| Marker { at: SignedDuration::from_secs(at), number: 1, what: Vec::new() };
-        let scale = Scale { top: 100.0, from: 0.0, to: 100.0 };
+        let scale = Scale { bottom: 0.0, top: 100.0, from: 0.0, to: 100.0 };
         assert_eq!(rows(&[0, 5, 10, 25, 30, 90].map(marker), scale), [0, 1, 2, 0, 1, 0]);
         assert_eq!(rows(&[0, 1, 2, 3, 4].map(marker), scale), [0, 1, 2, 2, 2]);
     }

@@ -9,12 +9,14 @@ use jiff::SignedDuration;
 const TIME_STEPS: [i64; 20] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400, 172_800];
 
-/// A linear scale that begins at 0.
+/// A linear scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
-    /// The value at the end, more than 0.
+    /// The value at the begin.
+    pub bottom: f64,
+    /// The value at the end, greater than that at the begin.
     pub top: f64,
-    /// Where 0 is.
+    /// Where `bottom` is.
     pub from: f64,
     /// Where `top` is.
     pub to: f64,
@@ -23,7 +25,7 @@ pub struct Scale {
 impl Scale {
     /// Where a value is; values beyond the ends are at the ends.
     pub fn place(&self, value: f64) -> f64 {
-        self.from + (value / self.top).clamp(0.0, 1.0) * (self.to - self.from)
+        self.from + ((value - self.bottom) / (self.top - self.bottom)).clamp(0.0, 1.0) * (self.to - self.from)
     }
 }
 
@@ -44,18 +46,20 @@ pub fn time_label(at: SignedDuration) -> String {
     if label.is_empty() { "0".to_owned() } else { label }
 }
 
-/// Ticks of values from 0 on, of which the last is the end of the axis: it holds `max` and `least`, and has at most `count`
-/// steps.
-pub fn value_ticks(max: f64, least: f64, unit: Unit, count: u32) -> Vec<f64> {
+/// Ticks of values, of which the first and the last are the ends of the axis: it holds 0, `min`, `max` and `least`. One side of 0 has
+/// at most `count` steps, the other at most as many and one.
+pub fn value_ticks(min: f64, max: f64, least: f64, unit: Unit, count: u32) -> Vec<f64> {
     let floor = if unit == Unit::Count { 1.0 } else { 1e-6 };
-    let reach = if max.is_finite() { max.max(least) } else { least }.max(floor);
-    let raw = reach / f64::from(count.max(1));
+    let above = if max.is_finite() { max.max(least) } else { least }.max(floor);
+    let below = if min.is_finite() { (-min).max(0.0) } else { 0.0 };
+    let raw = above.max(below) / f64::from(count.max(1));
     let power = 10_f64.powf(raw.log10().floor());
     let nice = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|digit| digit * power);
     let step = nice.filter(|step| *step >= raw * (1.0 - 1e-9)).find(|step| unit != Unit::Count || step.fract() == 0.0);
     let step = step.unwrap_or(power * 10.0).max(if unit == Unit::Count { 1.0 } else { 0.0 });
-    let steps = (reach / step - 1e-9).ceil().max(1.0);
-    (0..).map(f64::from).take_while(|tick| *tick <= steps).map(|tick| tick * step).collect()
+    let steps = |reach: f64| (reach / step - 1e-9).ceil().max(0.0);
+    let first = -steps(below);
+    (0..).map(|tick| first + f64::from(tick)).take_while(|tick| *tick <= steps(above).max(1.0)).map(|tick| tick * step).collect()
 }
 
 #[cfg(test)]
@@ -82,15 +86,17 @@ mod tests {
 
     #[test]
     fn ticks_of_values_hold_the_greatest_and_are_round() {
-        assert_eq!(value_ticks(100.0, 0.0, Unit::Percent, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(value_ticks(4.0, 1.0, Unit::Count, 5), [0.0, 1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(value_ticks(0.0, 1.0, Unit::Count, 5), [0.0, 1.0]);
-        assert_eq!(value_ticks(7.0, 1.0, Unit::Count, 5), [0.0, 2.0, 4.0, 6.0, 8.0]);
-        assert_eq!(value_ticks(12.0, 1.0, Unit::Count, 5), [0.0, 5.0, 10.0, 15.0]);
-        assert_eq!(value_ticks(f64::NAN, 1.0, Unit::Percent, 5).last(), Some(&1.0));
+        assert_eq!(value_ticks(0.0, 100.0, 0.0, Unit::Percent, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(value_ticks(0.0, 4.0, 1.0, Unit::Count, 5), [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(value_ticks(0.0, 0.0, 1.0, Unit::Count, 5), [0.0, 1.0]);
+        assert_eq!(value_ticks(0.0, 7.0, 1.0, Unit::Count, 5), [0.0, 2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(value_ticks(0.0, 12.0, 1.0, Unit::Count, 5), [0.0, 5.0, 10.0, 15.0]);
+        assert_eq!(value_ticks(f64::NAN, f64::NAN, 1.0, Unit::Percent, 5).last(), Some(&1.0));
+        assert_eq!(value_ticks(-3.0, 10.0, 0.0, Unit::Plain, 5), [-4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(value_ticks(-1000.0, 3.0, 0.0, Unit::Plain, 5), [-1000.0, -800.0, -600.0, -400.0, -200.0, 0.0, 200.0]);
         for hundredths in 1..5000 {
             let max = f64::from(hundredths) * 0.37;
-            let ticks = value_ticks(max, 0.0, Unit::Seconds, 5);
+            let ticks = value_ticks(0.0, max, 0.0, Unit::Seconds, 5);
             let top = ticks[ticks.len() - 1];
             assert!(ticks.len() >= 2 && ticks.len() <= 6 && top >= max * 0.999_999 && top <= max * 2.6, "{max}: {ticks:?}");
         }
@@ -98,7 +104,9 @@ mod tests {
 
     #[test]
     fn places_stay_within_the_drawing() {
-        let scale = Scale { top: 10.0, from: 200.0, to: 0.0 };
+        let scale = Scale { bottom: 0.0, top: 10.0, from: 200.0, to: 0.0 };
         assert_eq!([0.0, 5.0, 10.0, 20.0, -1.0].map(|value| scale.place(value)), [200.0, 100.0, 0.0, 0.0, 200.0]);
+        let signed = Scale { bottom: -10.0, ..scale };
+        assert_eq!([-10.0, 0.0, 10.0].map(|value| signed.place(value)), [200.0, 100.0, 0.0]);
     }
 }

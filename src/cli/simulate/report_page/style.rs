@@ -35,7 +35,7 @@ figcaption p { font-size: .85rem; margin: .15rem 0 .25rem; }
 .legend { font-size: .85rem; }
 .legend li { display: flex; align-items: center; gap: .4rem; overflow-wrap: anywhere; }
 .legend svg { flex: none; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin-bottom: 1rem; }
 .plot > svg { display: block; width: 100%; height: auto; }
 svg text { font: 13px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fill: var(--soft); }
 .end { text-anchor: end; } .middle { text-anchor: middle; }

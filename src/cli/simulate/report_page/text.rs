@@ -35,6 +35,8 @@ pub enum Unit {
     PerSecond,
     /// Things.
     Count,
+    /// Whatever somebody measures, of any size.
+    Plain,
 }
 
 impl Unit {
@@ -47,6 +49,10 @@ impl Unit {
             Self::Seconds => format!("{} s", short(value, 2)),
             Self::PerSecond => short(value, 2),
             Self::Count => short(value, 0),
+            Self::Plain => short(
+                value,
+                [(1000.0, 0), (100.0, 1), (1.0, 3)].iter().find(|(least, _)| value.abs() >= *least).map_or(5, |(_, decimals)| *decimals),
+            ),
         }
     }
 }
@@ -89,8 +95,10 @@ mod tests {
             Unit::PerSecond.show(Some(40.0)),
             Unit::Count.show(Some(100.0)),
             Unit::Count.show(Some(-0.1)),
+            Unit::Plain.show(Some(0.004_632_1)),
+            Unit::Plain.show(Some(-2335.33)),
         ];
-        assert_eq!(shown, ["12.35 %", "50 %", "480 ms", "12.5 s", "40", "100", "0"]);
+        assert_eq!(shown, ["12.35 %", "50 %", "480 ms", "12.5 s", "40", "100", "0", "0.00463", "-2335"]);
         for nothing in [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY)] {
             assert_eq!(Unit::Percent.show(nothing), ABSENT);
         }

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::*;
 use crate::cli::simulate::line::Topic;
-use crate::cli::simulate::report_page::data::{Bin, Bins, Changes, Counts, Group, Replicas, Workload};
+use crate::cli::simulate::report_page::data::{
+    Bin, Bins, Changes, Counts, Estimate, Group, Judged, Judgement, Reading, Replicas, Standing, Workload,
+};
 use crate::sim::world::place::Place;
 
 const EVIL: &str = "<script>alert(\"1\")</script>'&";
@@ -27,6 +29,7 @@ pub(in crate::cli::simulate::report_page) fn recording() -> Recording {
         requests: None,
         weights: BTreeMap::new(),
         replicas: BTreeMap::new(),
+        judgements: BTreeMap::new(),
     }
 }
 
@@ -50,6 +53,32 @@ fn line() -> Line {
     }
 }
 
+/// Two measurements, of which the second has a difference with an interval.
+fn judgement() -> Judgement {
+    let mut judgement = Judgement::default();
+    let effect = Estimate { value: Some(0.03), low: Some(-0.01), high: None };
+    for (from, effect) in [(0, Estimate::default()), (30, effect)] {
+        let (from, to) = (at(from), at(from + 30));
+        judgement.measured(Reading { from, to, value: Some(0.05), stable: Some(0.02), bounds: [None, Some(0.04)], effect });
+    }
+    let (phase, message) = (format!("Failed{EVIL}"), EVIL.to_owned());
+    let (p_value, alpha, value) = (Some(0.012), Some(0.05), Some(0.05));
+    judgement.stands(Standing {
+        at: at(60),
+        phase,
+        weight: 10,
+        samples: 7,
+        stable_samples: Some(63),
+        value,
+        effect,
+        p_value,
+        alpha,
+        message,
+    });
+    judgement.standings_left_out = 1;
+    judgement
+}
+
 /// Everything that a user names is hostile.
 fn hostile() -> Recording {
     let subject = Subject { namespace: EVIL.to_owned(), deployment: EVIL.to_owned() };
@@ -60,6 +89,7 @@ fn hostile() -> Recording {
     let mut bins = Bins::new(at(5));
     bins.push(Bin { from: at(0), to: at(5), sent: 101, unserved: 1, groups: BTreeMap::from([(group.clone(), counts)]) });
     let workload = Workload { subject, revision: EVIL.to_owned(), version: EVIL.to_owned() };
+    let judged = Judged { subject: workload.subject.clone(), metric: EVIL.to_owned(), revision: EVIL.to_owned() };
     let row = Row {
         resource: EVIL.to_owned(),
         namespace: EVIL.to_owned(),
@@ -81,6 +111,7 @@ fn hostile() -> Recording {
         },
         requests: Some(bins),
         weights: BTreeMap::from([(group, changes.clone())]),
+        judgements: BTreeMap::from([(judged, judgement())]),
         replicas: BTreeMap::from([(workload, Replicas { asked: changes.clone(), ready: changes })]),
         ..recording()
     }
@@ -139,20 +170,25 @@ fn a_page_tells_what_was_expected_what_happened_and_what_there_is() {
         "until 5m00s",
         "(repetitions are left out)",
         "3 later lines are left out",
-        "<td>1 of 2",
         "id=\"mistakes\"",
+        "<td>7, stable 63</td><td>0.05</td><td>0.03 (-0.01 to –)</td><td>0.012 (fails at 0.05)</td>",
+        "1 later change is left out.",
     ] {
-        assert_eq!(html.contains(told), told != "<td>1 of 2", "{told}");
+        assert!(html.contains(told), "{told}");
     }
     let headings: Vec<&str> = html.split("<h4>").skip(1).filter_map(|rest| rest.split("</h4>").next()).collect();
     let expected = ["Traffic share", "Requests per second", "Error rate", "Latency, 95th percentile", "Pods", "All requests per second"];
-    assert_eq!(headings, expected);
+    assert_eq!(headings[..expected.len()], expected);
+    let judged: Vec<&str> =
+        headings[expected.len()..].iter().filter_map(|heading| heading.rsplit_once("&amp;, ")).map(|parts| parts.1).collect();
+    assert_eq!(judged, ["as measured", "difference to stable"]);
+    assert!(html.contains("<td>-0.01</td>"), "ends of intervals are in the table");
     assert!(html.contains("<td>10 %</td>") && html.contains("<td>100 %</td>"), "error rate and share in the tables");
 }
 
 #[test]
 fn without_traffic_weights_and_pods_are_shown_all_the_same() {
-    let html = html(&Recording { requests: None, ..hostile() });
+    let html = html(&Recording { requests: None, judgements: BTreeMap::new(), ..hostile() });
     let headings: Vec<&str> = html.split("<h4>").skip(1).filter_map(|rest| rest.split("</h4>").next()).collect();
     assert_eq!(headings, ["Weight", "Pods"]);
     assert!(html.contains("This world has no traffic"));
