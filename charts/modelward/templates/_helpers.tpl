@@ -52,6 +52,20 @@ What the operator may do: the requests that it makes, and nothing else. The same
 No secrets, no pods but to look, no wildcard, no right to give rights. An apply that makes an object needs both `patch`
 and `create`.
 */}}
+{{- /* The operator's configuration file. */}}
+{{- define "modelward.config" -}}
+apiVersion: config.modelward.dev/v1alpha1
+kind: OperatorConfiguration
+{{- with .Values.metricProviders }}
+metricProviders:
+{{ toYaml . }}
+{{- end }}
+{{- with .Values.metricProfiles }}
+metricProfiles:
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "modelward.rules" -}}
 # What users wrote: looked at, and answered in status.
 - apiGroups: [modelward.dev]
