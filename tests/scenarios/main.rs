@@ -22,6 +22,7 @@ mod quiet;
 mod rbac;
 mod real;
 mod room;
+mod rollback;
 mod route;
 mod simulated;
 mod size;

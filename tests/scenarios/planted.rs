@@ -3,6 +3,7 @@
 mod bookkeeping;
 mod ownership;
 mod requests;
+mod rollbacks;
 mod traffic;
 
 use std::collections::BTreeSet;
