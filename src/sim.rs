@@ -15,6 +15,7 @@ pub mod draw;
 pub mod gateway_api;
 pub mod kinds;
 pub mod listener;
+pub mod metrics_api;
 pub mod openapi;
 pub mod patch;
 pub mod promql;

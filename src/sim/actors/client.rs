@@ -23,6 +23,15 @@ impl Client {
         Self::component("kube-controller-manager")
     }
 
+    /// A controller of kube-controller-manager under its own service account, as rights are given to it: its field manager is
+    /// kube-controller-manager all the same.
+    pub fn controller(account: &str) -> Self {
+        let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"].map(str::to_owned);
+        let user = format!("system:serviceaccount:kube-system:{account}");
+        let who = Identity { user, groups: groups.to_vec(), user_agent: "kube-controller-manager".to_owned(), ..Identity::default() };
+        Self { who, manager: "kube-controller-manager".to_owned() }
+    }
+
     /// kube-scheduler.
     pub fn scheduler() -> Self {
         Self::component("kube-scheduler")
