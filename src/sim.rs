@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod discovery;
 pub mod draw;
 pub mod gateway_api;
+pub mod keda_api;
 pub mod kinds;
 pub mod listener;
 pub mod metrics_api;

@@ -3,6 +3,7 @@
 //! Takes questions by namespace, object, metric and selector; gives samples, or the error that the real API gives.
 //! Autoscalers and HTTP clients ask the same [`MetricsApis`]. Nothing here is stored in the cluster, and asking changes nothing.
 
+pub mod http;
 pub mod rules;
 pub mod servers;
 pub mod usage;
@@ -80,6 +81,9 @@ pub trait MetricsApis {
     /// The API does not answer.
     fn pod_usage(&self, pod: &Value) -> Result<Option<PodUsage>, ApiError>;
 
+    /// End of the window that was last measured on a node; none: the node does not answer.
+    fn measured_until(&self, node: &str) -> Option<Timestamp>;
+
     /// Values by the name of their object, in the order of names.
     ///
     /// # Errors
@@ -100,6 +104,10 @@ pub struct NotInstalled;
 impl MetricsApis for NotInstalled {
     fn pod_usage(&self, _: &Value) -> Result<Option<PodUsage>, ApiError> {
         Err(not_installed("get pods.metrics.k8s.io"))
+    }
+
+    fn measured_until(&self, _: &str) -> Option<Timestamp> {
+        None
     }
 
     fn custom(&self, _: &CustomQuery<'_>) -> Result<BTreeMap<String, Point>, ApiError> {

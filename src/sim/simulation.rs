@@ -13,11 +13,14 @@ mod settings;
 mod tests;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use self::schedule::{Reaction, Schedule};
 pub use self::settings::Settings;
 use crate::sim::actors::{self, Actors};
+use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Change, Cluster, Commit, Identity};
+use crate::sim::metrics_api::http;
 use crate::sim::metrics_api::servers::MetricsServers;
 use crate::sim::routes::{ApiRequest, Served};
 use crate::sim::service::World;
@@ -58,6 +61,10 @@ impl World for Simulation {
     fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
         Some(Self::ask_metrics(self, request, path))
     }
+
+    fn ask_metrics_apis(&mut self, asked: &http::Asked) -> Option<Result<Value, ApiError>> {
+        Self::ask_metrics_apis(self, asked)
+    }
 }
 
 impl Simulation {
@@ -75,7 +82,11 @@ impl Simulation {
         let mut actors = Actors::default();
         actors.set_events(settings.events);
         actors.gateways.set_behaviour(settings.gateway);
+        if settings.keda {
+            actors.keda.enable();
+        }
         simulation.actors = Some(actors);
+        simulation.cluster.kinds.serve_metrics_apis();
         simulation.adopt_present_objects();
         simulation.set_pod_profiles(settings.pod_profiles);
         for group in &settings.nodes {
@@ -201,8 +212,8 @@ impl Simulation {
         while let Some((number, key)) = self.schedule.pop() {
             let Some(present) = &mut self.actors else { return };
             self.schedule.set_actor(number);
-            if number == class(actors::AUTOSCALERS) {
-                self.look_at_autoscaler(&key);
+            if [actors::AUTOSCALERS, actors::KEDA].map(class).contains(&number) {
+                self.look_with_metrics(number, &key);
             } else if let Some(actor) = present.all().into_iter().nth(usize::from(number)) {
                 actor.act(&key, &mut self.cluster, &mut self.schedule);
             }

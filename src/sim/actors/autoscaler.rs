@@ -60,7 +60,7 @@ pub struct Autoscalers {
 
 impl Default for Autoscalers {
     fn default() -> Self {
-        let client = Client::controller("horizontal-pod-autoscaler");
+        let client = Client::account("kube-system", "horizontal-pod-autoscaler", "kube-controller-manager");
         Self {
             recorder: Recorder::new("horizontal-pod-autoscaler", client.clone()),
             client,

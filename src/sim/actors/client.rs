@@ -23,13 +23,13 @@ impl Client {
         Self::component("kube-controller-manager")
     }
 
-    /// A controller of kube-controller-manager under its own service account, as rights are given to it: its field manager is
-    /// kube-controller-manager all the same.
-    pub fn controller(account: &str) -> Self {
-        let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"].map(str::to_owned);
-        let user = format!("system:serviceaccount:kube-system:{account}");
-        let who = Identity { user, groups: groups.to_vec(), user_agent: "kube-controller-manager".to_owned(), ..Identity::default() };
-        Self { who, manager: "kube-controller-manager".to_owned() }
+    /// A component under its own service account, as rights are given to it.
+    pub fn account(namespace: &str, account: &str, manager: &str) -> Self {
+        let of_namespace = format!("system:serviceaccounts:{namespace}");
+        let groups = vec!["system:serviceaccounts".to_owned(), of_namespace, "system:authenticated".to_owned()];
+        let user = format!("system:serviceaccount:{namespace}:{account}");
+        let who = Identity { user, groups, user_agent: manager.to_owned(), ..Identity::default() };
+        Self { who, manager: manager.to_owned() }
     }
 
     /// kube-scheduler.

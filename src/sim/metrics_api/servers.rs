@@ -156,6 +156,24 @@ impl MetricsServers {
         Ok(found.into_values().filter(|point| matches(selector, &point.labels)).collect())
     }
 
+    /// Answers for an external metric of a ScaledObject: the one value of its query, 0 where that finds nothing.
+    ///
+    /// # Errors
+    /// 500 if the query fails or finds more than one value.
+    pub fn scaled(&self, namespace: &str, metric: &str, query: &str, source: &Source<'_>) -> Result<Vec<Point>, ApiError> {
+        let set = self.external.get(&(namespace.to_owned(), metric.to_owned())).and_then(|series| series.values().next());
+        let point = |millis: i64| vec![Point { labels: BTreeMap::new(), millis, at: source.now }];
+        if let Some(millis) = set {
+            return Ok(point(*millis));
+        }
+        let points = self.points(query, source);
+        match points.as_ref().as_ref().map_err(Clone::clone)?.as_slice() {
+            [] => Ok(point(0)),
+            [one] => Ok(point(one.millis)),
+            _ => Err(ApiError::new(500, "InternalError", format!("prometheus query {query} returned multiple elements"))),
+        }
+    }
+
     /// What a query gives now, as the faults of the backend let it.
     fn points(&self, text: &str, source: &Source<'_>) -> Arc<Result<Vec<Point>, ApiError>> {
         let at = step_of(source.now);

@@ -39,11 +39,14 @@ struct Habit {
     /// Thousandths without any request: idle, and per request that is worked on.
     idle_unasked: f64,
     each_unasked: f64,
+    /// Amounts are whole multiples of so many thousandths: there is no part of a byte.
+    grain: f64,
 }
 
 const MEBIBYTE: f64 = 1024.0 * 1024.0 * 1000.0;
-const CPU: Habit = Habit { resource: "cpu", idle: 0.05, busy: 1.0, idle_unasked: 10.0, each_unasked: 100.0 };
-const MEMORY: Habit = Habit { resource: "memory", idle: 0.5, busy: 0.8, idle_unasked: 64.0 * MEBIBYTE, each_unasked: 4.0 * MEBIBYTE };
+const CPU: Habit = Habit { resource: "cpu", idle: 0.05, busy: 1.0, idle_unasked: 10.0, each_unasked: 100.0, grain: 1.0 };
+const MEMORY: Habit =
+    Habit { resource: "memory", idle: 0.5, busy: 0.8, idle_unasked: 64.0 * MEBIBYTE, each_unasked: 4.0 * MEBIBYTE, grain: 1000.0 };
 
 impl UsageModel {
     /// Containers of a pod that works on `busy` requests, on average, of at most `concurrency`. The first container serves;
@@ -73,7 +76,8 @@ impl Habit {
             None => (self.idle_unasked, self.each_unasked),
         };
         let said = |amount: Option<Quantity>| amount.map(|amount| amount.millis() as f64);
-        (said(load.idle).unwrap_or(idle) + said(load.per_request).unwrap_or(each) * busy).ceil() as i64
+        let used = said(load.idle).unwrap_or(idle) + said(load.per_request).unwrap_or(each) * busy;
+        ((used / self.grain).ceil() * self.grain) as i64
     }
 }
 

@@ -5,19 +5,21 @@
 //! silent machine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Simulation;
-use crate::sim::actors::Actors;
+use super::{Simulation, class};
+use crate::sim::actors::keda::{OWNER_LABEL, Queries};
 use crate::sim::actors::object::{items, key, name, namespace, text, time};
 use crate::sim::actors::pods::Pods;
 use crate::sim::actors::pods::profile::PodProfile;
+use crate::sim::actors::{Actors, KEDA};
 use crate::sim::api_error::ApiError;
 use crate::sim::metrics_api::rules::Rules;
 use crate::sim::metrics_api::servers::{MetricsServers, Source};
-use crate::sim::metrics_api::{CustomQuery, MetricsApis, PodUsage, Point, WINDOW};
+use crate::sim::metrics_api::{ContainerUsage, CustomQuery, MetricsApis, PodUsage, Point, WINDOW, http};
 use crate::sim::promql::Storage;
 use crate::sim::selector::Labels;
 use crate::sim::traffic::Traffic;
@@ -28,6 +30,8 @@ struct View<'a> {
     traffic: Option<&'a Traffic>,
     servers: &'a MetricsServers,
     source: Source<'a>,
+    /// For which external metrics KEDA answers.
+    scaled: Arc<Queries>,
 }
 
 impl MetricsApis for View<'_> {
@@ -35,16 +39,29 @@ impl MetricsApis for View<'_> {
         Ok(self.usage(pod))
     }
 
+    fn measured_until(&self, node: &str) -> Option<Timestamp> {
+        self.pods.is_up(node).then(|| self.end_of_window())
+    }
+
     fn custom(&self, asked: &CustomQuery<'_>) -> Result<BTreeMap<String, Point>, ApiError> {
         self.servers.custom(asked, &self.source)
     }
 
     fn external(&self, namespace: &str, metric: &str, selector: &Labels) -> Result<Vec<Point>, ApiError> {
-        self.servers.external(namespace, metric, selector, &self.source)
+        match self.query_of_scaled(namespace, metric, selector) {
+            Some(query) => self.servers.scaled(namespace, metric, query, &self.source),
+            None => self.servers.external(namespace, metric, selector, &self.source),
+        }
     }
 }
 
 impl View<'_> {
+    /// The query behind a metric of a ScaledObject, which the selector names.
+    fn query_of_scaled(&self, namespace: &str, metric: &str, selector: &Labels) -> Option<&str> {
+        let owner = selector.requirements.iter().find(|requirement| requirement.key == OWNER_LABEL)?.values.first()?;
+        Some(self.scaled.get(&(namespace.to_owned(), owner.clone()))?.get(metric)?.as_str())
+    }
+
     fn usage(&self, pod: &Value) -> Option<PodUsage> {
         if !self.pods.is_up(text(pod, &["spec", "nodeName"])) || text(pod, &["status", "phase"]) != "Running" {
             return None;
@@ -56,25 +73,26 @@ impl View<'_> {
         }
         let status = items(pod, &["status", "containerStatuses"]).first()?;
         let started = time(status, &["state", "running", "startedAt"])?;
-        let at = self.traffic.map_or_else(|| end_of_window(self.source.now), Traffic::counted_until);
+        let at = self.end_of_window();
         if started + WINDOW > at {
             return None;
         }
         let busy = self.traffic.map_or(0.0, |traffic| traffic.busy(&key(namespace(pod), name(pod))));
         Some(PodUsage { at, window: WINDOW, containers: profile.usage.containers(pod, busy, profile.serving.concurrency) })
     }
-}
 
-/// Without traffic, windows end at whole multiples of their length.
-fn end_of_window(now: Timestamp) -> Timestamp {
-    let window = WINDOW.as_secs();
-    Timestamp::from_second(now.as_second().div_euclid(window) * window).unwrap_or(now)
+    /// With traffic, a window ends with the last one of requests; else at a whole multiple of its length.
+    fn end_of_window(&self) -> Timestamp {
+        let (now, window) = (self.source.now, WINDOW.as_secs());
+        let usual = || Timestamp::from_second(now.as_second().div_euclid(window) * window).unwrap_or(now);
+        self.traffic.map_or_else(usual, Traffic::counted_until)
+    }
 }
 
 impl Simulation {
-    /// Lets the autoscalers look at one of them, with the metrics APIs at hand.
-    pub(super) fn look_at_autoscaler(&mut self, key: &str) {
-        let Some(Actors { autoscalers, pods, .. }) = &mut self.actors else { return };
+    /// Lets those who read metrics look at one of their objects, with the metrics APIs at hand.
+    pub(super) fn look_with_metrics(&mut self, number: u8, key: &str) {
+        let Some(Actors { autoscalers, keda, pods, .. }) = &mut self.actors else { return };
         let nothing = Storage::new();
         let view = View {
             pods,
@@ -85,17 +103,24 @@ impl Simulation {
                 fault: self.metrics_fault,
                 now: self.cluster.now(),
             },
+            scaled: keda.queries(),
         };
-        autoscalers.look(key, &view, &mut self.cluster, &mut self.schedule);
+        if number == class(KEDA) {
+            keda.look(key, &view, &mut self.cluster, &mut self.schedule);
+        } else {
+            autoscalers.look(key, &view, &mut self.cluster, &mut self.schedule);
+        }
     }
 
-    /// Asks the metrics APIs; none without actors, for there is nobody who could measure.
-    pub(super) fn with_metrics_apis<T>(&self, ask: impl FnOnce(&dyn MetricsApis) -> T) -> Option<T> {
+    /// Answers a read of the metrics APIs; none without actors, for there is nobody who could measure.
+    pub fn ask_metrics_apis(&self, asked: &http::Asked) -> Option<Result<Value, ApiError>> {
         let actors = self.actors.as_ref()?;
         let nothing = Storage::new();
         let storage = self.traffic.as_ref().map_or(&nothing, Traffic::storage);
         let source = Source { storage, fault: self.metrics_fault, now: self.cluster.now() };
-        Some(ask(&View { pods: &actors.pods, traffic: self.traffic.as_ref(), servers: &self.metrics_servers, source }))
+        let scaled = actors.keda.queries();
+        let view = View { pods: &actors.pods, traffic: self.traffic.as_ref(), servers: &self.metrics_servers, source, scaled };
+        Some(http::answer(&view, &self.cluster, asked))
     }
 
     /// Replaces the rules by which custom and external metrics follow from what was scraped.
@@ -123,7 +148,7 @@ impl Simulation {
 
     /// Sets what the containers of a pod use from now on (by resource, in thousandths), or takes away what was set: then the
     /// model counts again. A container without a resource has no sample of it.
-    pub fn set_pod_usage(&mut self, namespace: &str, pod: &str, containers: Option<Vec<crate::sim::metrics_api::ContainerUsage>>) {
+    pub fn set_pod_usage(&mut self, namespace: &str, pod: &str, containers: Option<Vec<ContainerUsage>>) {
         self.metrics_servers.set_usage(namespace, pod, containers);
     }
 }
