@@ -346,9 +346,6 @@ impl Autoscalers {
 fn target(autoscaler: &Value, cluster: &Cluster) -> Result<Target, String> {
     let reference = |field| text(autoscaler, &["spec", "scaleTargetRef", field]);
     let (version, kind) = (reference("apiVersion"), reference("kind"));
-    if version.matches('/').count() > 1 {
-        return Err(format!("unexpected GroupVersion string: {version}"));
-    }
     let group = version.split_once('/').map_or("", |(group, _)| group);
     let Some(resource) = cluster.kinds().by_kind(group, kind) else { return Err(no_match(group, kind)) };
     let resource = resource.key();

@@ -91,6 +91,12 @@ pub fn autoscaler(object: &mut Value) {
     }
 }
 
+/// The directions of an autoscaler's behavior in which the list of policies is there and empty.
+pub fn directions_without_policies(object: &Value) -> Vec<&'static str> {
+    let empty = |direction: &&str| object["spec"]["behavior"][*direction]["policies"].as_array().is_some_and(Vec::is_empty);
+    ["scaleUp", "scaleDown"].into_iter().filter(empty).collect()
+}
+
 fn scaling_rules(behavior: &mut Map<String, Value>, direction: &str, policies: Value) {
     let rules = behavior.entry(direction).or_insert_with(|| json!({}));
     if let Some(rules) = rules.as_object_mut() {

@@ -106,8 +106,7 @@ fn a_target_that_is_not_there_or_has_no_scale_is_named() {
     };
     assert_eq!(message("Deployment", "apps/v1", "gone"), "FailedGetScale deployments.apps \"gone\" not found");
     assert_eq!(message("Rocket", "space/v1", "web"), "FailedGetScale no matches for kind \"Rocket\" in group \"space\"");
-    assert_eq!(message("Deployment", "a/b/c", "web"), "FailedGetScale unexpected GroupVersion string: a/b/c");
-    assert!(message("Service", "v1", "web").contains("could not find the requested resource"));
+    assert!(message("Lease", "coordination.k8s.io/v1", "web").contains("could not find the requested resource"));
 }
 
 #[test]
