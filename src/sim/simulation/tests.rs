@@ -1,6 +1,7 @@
 //! The actors together, in a simulated cluster: what a user of it would see.
 
 mod autoscaling;
+mod autoscaling_on_record;
 mod deletion;
 mod gateways;
 mod keda;
