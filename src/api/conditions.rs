@@ -87,6 +87,16 @@ pub mod reason {
     pub const INVALID_POD_TEMPLATE: &str = "InvalidPodTemplate";
     /// A field of the spec has a value that cannot be used.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The analysis asks for something that cannot be measured.
+    pub const INVALID_ANALYSIS: &str = "InvalidAnalysis";
+    /// A metric failed, and the version was taken back.
+    pub const ANALYSIS_FAILED: &str = "AnalysisFailed";
+    /// A metric has no data: its source is broken, or says nothing.
+    pub const NO_DATA: &str = "NoData";
+    /// The source works, and a step needs more requests.
+    pub const NOT_ENOUGH_SAMPLES: &str = "NotEnoughSamples";
+    /// The last values of a metric are out of bounds, not often enough to fail it.
+    pub const METRIC_BREACHED: &str = "MetricBreached";
     /// Somebody said abort.
     pub const ABORTED: &str = "Aborted";
     /// The spec asks for something else now.

@@ -1,5 +1,7 @@
 //! The kind `ModelDeployment`: what runs. One version of one model in one environment, and how its successor takes over.
 
+mod analysis;
+mod analysis_status;
 mod container;
 mod status;
 mod strategy;
@@ -11,6 +13,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+pub use analysis::{Analysis, ComparedToStable, Metric, OnNoData};
+pub use analysis_status::{
+    AnalysisStatus, ComparisonStatus, Estimate, Evidence, HistogramCounts, MeasuredValue, MetricPhase, MetricStatus, StepCounts,
+};
 pub use container::{
     Container, EnvVar, EnvVarSource, ExecAction, FieldSelector, GrpcAction, HttpGetAction, HttpHeader, KeySelector, Port, Probe, Scheme,
     TcpSocketAction, VolumeMount,
@@ -76,7 +82,9 @@ pub const NAME_MAX: usize = 46;
     validation = Rule::new("self.metadata.name.size() <= 46 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("the name of a ModelDeployment becomes part of Service and pod names: choose a metadata.name of at most 46 lower-case letters, digits and -, starting with a letter and ending with a letter or digit"),
     validation = Rule::new("!self.metadata.name.endsWith('-preview')")
-        .message("a name that ends with -preview is kept for the preview Service of a blue/green release: choose another metadata.name")
+        .message("a name that ends with -preview is kept for the preview Service of a blue/green release: choose another metadata.name"),
+    validation = Rule::new("!has(self.spec.analysis) || has(self.spec.analysis.afterPromotion) || (has(self.spec.strategy) && self.spec.strategy.type != 'Immediate')")
+        .message("analysis judges steps, and Immediate has none: choose strategy.type Canary or BlueGreen, or set analysis.afterPromotion")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ModelDeploymentSpec {
@@ -114,6 +122,10 @@ pub struct ModelDeploymentSpec {
     /// How a new version takes over.
     #[serde(default)]
     pub strategy: Strategy,
+
+    /// How a new version is judged by its numbers. Without it, time and readiness decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
 
     /// How requests reach the pods. Without gateways the split between two versions is made by their numbers of ready pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,6 +221,7 @@ impl Default for ModelDeploymentSpec {
             pod_template: None,
             replicas: default_replicas(),
             strategy: Strategy::default(),
+            analysis: None,
             traffic: None,
             paused: false,
             progress_deadline: None,

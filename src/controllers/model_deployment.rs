@@ -3,6 +3,7 @@
 //! `observe` reads caches, `apply` and the status write touch the cluster; the rest is pure.
 
 pub mod apply;
+pub mod ask;
 pub mod decide;
 pub mod memory;
 pub mod observe;
@@ -19,10 +20,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::api::conditions::reason;
+use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model_deployment::apply::Hands;
-use crate::controllers::model_deployment::decide::Target;
+use crate::controllers::model_deployment::decide::{Numbers, Target};
 use crate::controllers::model_deployment::observe::{Caches, Observed};
 use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::analysis::profile::Profiles;
 use crate::domain::rollout::{Plan, Reason, State};
 use crate::kube_io::events::{Notice, Recorder, Regarding, Severity};
 use crate::kube_io::{Target as Object, WriteError, Writer};
@@ -43,6 +46,10 @@ pub struct ModelDeployments {
     pub recorder: Recorder,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Asks metrics.
+    pub inquiries: Inquiries,
+    /// How built-in metrics are measured.
+    pub profiles: Arc<Profiles>,
     memory: Mutex<BTreeMap<ObjectKey, Remembered>>,
 }
 
@@ -61,14 +68,22 @@ impl Reconciler for ModelDeployments {
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, ReconcileError> {
         let Some(observed) = observe::observe(&self.caches, &key, self.clock.now()) else {
             self.forget(&key);
+            self.inquiries.forget(&key);
             return Ok(Next::AwaitChange);
         };
-        let valid = validate::validate(&observed.deployment.spec, observed.model.as_ref().and_then(|model| model.as_deref().ok()));
+        let model = observed.model.as_ref().and_then(|model| model.as_deref().ok());
+        let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
         let target = self.target(&observed, &valid).await;
-        let plan = decide::decide(&observed, &valid, &target);
+        let numbers = Numbers { answers: self.inquiries.take(&key), in_vain: self.inquiries.in_vain(&key) };
+        let plan = decide::decide(&observed, &valid, &target, &numbers);
+        let askings = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
         match hands.carry_out(&plan).await {
-            Ok(()) => self.report(&observed, &valid, &plan, retry_at(&target, observed.now)).await,
+            Ok(()) => {
+                let next = self.report(&observed, &valid, &plan, retry_at(&target, observed.now)).await?;
+                self.inquiries.ask(&key, askings);
+                Ok(next)
+            }
             Err(error) => self.report_refusal(&observed, &valid, plan, error).await,
         }
     }
@@ -76,8 +91,15 @@ impl Reconciler for ModelDeployments {
 
 impl ModelDeployments {
     /// A controller that reads `caches` and writes through `writer`.
-    pub fn new(caches: Arc<Caches>, writer: Writer, recorder: Recorder, clock: Arc<dyn Clock>) -> Self {
-        Self { caches, writer, recorder, clock, memory: Mutex::default() }
+    pub fn new(
+        caches: Arc<Caches>,
+        writer: Writer,
+        recorder: Recorder,
+        clock: Arc<dyn Clock>,
+        inquiries: Inquiries,
+        profiles: Arc<Profiles>,
+    ) -> Self {
+        Self { caches, writer, recorder, clock, inquiries, profiles, memory: Mutex::default() }
     }
 
     fn remembered(&self, key: &ObjectKey) -> Remembered {
@@ -176,8 +198,15 @@ impl ModelDeployments {
             _ => return Err(error.into()),
         };
         let record = memory::from_status(observed.deployment.status.as_ref(), observed.now);
-        let said =
-            Plan { record, state: State::Waiting, reason: Reason::new(code, error.to_string()), look_at: None, notes: Vec::new(), ..plan };
+        let said = Plan {
+            record,
+            state: State::Waiting,
+            reason: Reason::new(code, error.to_string()),
+            look_at: None,
+            notes: Vec::new(),
+            due: None,
+            ..plan
+        };
         self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
     }

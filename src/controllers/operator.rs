@@ -8,12 +8,15 @@ use jiff::SignedDuration;
 use kube::Client;
 
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope};
+use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
 use crate::controllers::model_deployment::ModelDeployments;
 use crate::controllers::model_deployment::observe::Caches;
+use crate::domain::analysis::profile::Profiles;
 use crate::kube_io::Writer;
 use crate::kube_io::events::Recorder;
 use crate::kube_io::limit::limited;
+use crate::metric_source::Sources;
 use crate::runtime::cache::{AnyCache, Cache, Change, Entry, WriteObserver};
 use crate::runtime::clock::Clock;
 use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
@@ -25,7 +28,7 @@ use crate::runtime::telemetry::metrics::Metrics;
 const MODEL_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// How the operator runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The only namespace to look at; `None`: all.
     pub namespace: Scope,
@@ -35,14 +38,25 @@ pub struct Options {
     pub requests_per_second: Option<NonZeroU32>,
     /// Name of this process, in Events.
     pub instance: String,
+    /// Where metrics are asked for.
+    pub sources: Sources,
+    /// How built-in metrics are measured.
+    pub profiles: Profiles,
     /// The driver's own options.
     pub driver: driver::Options,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let instance = "modelward".to_owned();
-        Self { namespace: None, concurrency: 8, requests_per_second: None, instance, driver: driver::Options::default() }
+        Self {
+            namespace: None,
+            concurrency: 8,
+            requests_per_second: None,
+            instance: "modelward".to_owned(),
+            sources: Sources::none(),
+            profiles: Profiles::built_in(),
+            driver: driver::Options::default(),
+        }
     }
 }
 
@@ -63,7 +77,17 @@ impl Operator {
         let mut driver = Driver::new(Arc::clone(&clock), Arc::clone(&metrics), options.driver.clone());
         let writer = Writer::new(client.clone(), observers(&caches));
         let recorder = Recorder::new(client.clone(), Arc::clone(&clock), metrics, options.instance.clone());
-        add_deployments(&mut driver, &caches, &writer, &recorder, &clock, options.concurrency);
+        let inquiries = Inquiries::new(options.sources.clone());
+        let controller = ModelDeployments::new(
+            Arc::clone(&caches),
+            writer.clone(),
+            recorder.clone(),
+            Arc::clone(&clock),
+            inquiries.clone(),
+            Arc::new(options.profiles.clone()),
+        );
+        let handle = add_deployments(&mut driver, &caches, controller, options.concurrency);
+        inquiries.wake(handle);
         add_models(&mut driver, &caches, writer, clock, options.concurrency);
         for cache in all(&caches) {
             driver.watch(cache);
@@ -71,6 +95,9 @@ impl Operator {
         let busy = recorder.clone();
         driver.busy_while(move || busy.is_busy());
         driver.background(recorder.run());
+        let asking = inquiries.clone();
+        driver.busy_while(move || asking.is_busy());
+        driver.background(inquiries.run());
         Self { driver, client }
     }
 
@@ -115,15 +142,7 @@ fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
     all
 }
 
-fn add_deployments(
-    driver: &mut Driver,
-    caches: &Arc<Caches>,
-    writer: &Writer,
-    recorder: &Recorder,
-    clock: &Arc<dyn Clock>,
-    concurrency: usize,
-) {
-    let controller = ModelDeployments::new(Arc::clone(caches), writer.clone(), recorder.clone(), Arc::clone(clock));
+fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelDeployments, concurrency: usize) -> Handle {
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
     handle.on_own_change(&caches.deployments);
     wake_by_children(&handle, caches);
@@ -133,6 +152,7 @@ fn add_deployments(
         let matters = !same(change, |old, new| old.spec == new.spec);
         if matters { users.iter().map(|entry| entry.key.clone()).collect() } else { Vec::new() }
     });
+    handle
 }
 
 /// Every change of a child wakes its deployment; of a pod only one that counts.

@@ -119,6 +119,7 @@ mod tests {
             scale_down_delay: SignedDuration::ZERO,
             progress_deadline: SignedDuration::from_secs(600),
             paused: false,
+            analysis: None,
             revision_history_limit: 10,
         }
     }

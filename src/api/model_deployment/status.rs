@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::model_deployment::analysis_status::{AnalysisStatus, Evidence};
 use crate::api::open_enum::open_enum;
 use crate::api::schema;
 
@@ -51,6 +52,10 @@ pub struct ModelDeploymentStatus {
     /// The step that the candidate is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepStatus>,
+
+    /// The numbers of the revision that is judged, or that was judged last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<AnalysisStatus>,
 
     /// What the operator will do next, when, and why not now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -438,6 +443,10 @@ pub struct Override {
     /// Why, in plain words.
     #[schemars(length(max = 1024))]
     pub reason: String,
+
+    /// What it rests on, if metrics decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// Set while the command `pause` holds the release.

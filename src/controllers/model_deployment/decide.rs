@@ -1,5 +1,7 @@
 //! From what was seen to what to do: translates for the domain, which decides.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use crate::api::conditions::reason;
 use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
 use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::analysis::take_in::Answered;
 use crate::domain::command::Command;
 use crate::domain::record::Decision;
 use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, Workload};
@@ -65,14 +68,24 @@ fn number_of(record: &Value) -> i64 {
     record["revision"].as_i64().unwrap_or(0)
 }
 
+/// What metrics said since the last pass.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    /// Answers.
+    pub answers: Vec<Answered>,
+    /// Up to which moment a metric was asked for in vain, by its name.
+    pub in_vain: BTreeMap<String, Timestamp>,
+}
+
 /// Decides. `target` is the revision that the spec asks for, or why there is none.
-pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>) -> Plan {
+pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>, numbers: &Numbers) -> Plan {
     let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
     // What belongs to nobody does not go by itself: its name is taken, and the first write says so.
     if observed.orphans > 0 && observed.unowned.is_empty() && remembered.is_none() {
         let words = format!("{} children of a deleted namesake have to go first", observed.orphans);
         return rollout::decide(
-            &situation(observed, valid, &Wanted::Unresolved(Reason::new(reason::WAITING_FOR_CLEANUP, words))).view(None),
+            &situation(observed, valid, &Wanted::Unresolved(Reason::new(reason::WAITING_FOR_CLEANUP, words)))
+                .view(None, &Numbers::default()),
         );
     }
     let wanted = match target {
@@ -85,7 +98,7 @@ pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason
         view.number = target.number;
         view.version.clone_from(&target.recorded.input.version);
     }
-    rollout::decide(&inputs.view(remembered.as_ref()))
+    rollout::decide(&inputs.view(remembered.as_ref(), numbers))
 }
 
 /// Owned inputs of a decision.
@@ -99,7 +112,7 @@ struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    fn view<'b>(&'b self, record: Option<&'b crate::domain::record::Record>) -> Situation<'b> {
+    fn view<'b>(&'b self, record: Option<&'b crate::domain::record::Record>, numbers: &'b Numbers) -> Situation<'b> {
         Situation {
             now: self.observed.now,
             generation: self.observed.entry.generation,
@@ -109,6 +122,8 @@ impl Inputs<'_> {
             live: &self.live,
             record,
             command: self.command.as_ref(),
+            answers: &numbers.answers,
+            asked: &numbers.in_vain,
         }
     }
 }

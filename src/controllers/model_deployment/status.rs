@@ -1,5 +1,7 @@
 //! The status of a ModelDeployment: what serves, what comes next and why. Pure; written once per pass, by the driver.
 
+pub(super) mod analysis;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -33,6 +35,7 @@ pub fn status(observed: &Observed, valid: &Valid, plan: &Plan) -> api::ModelDepl
     };
     if let Some(record) = &plan.record {
         remember(&mut status, observed, record);
+        status.analysis = record.analysis.as_ref().map(|progress| analysis::analysis(progress, valid.settings.analysis.as_ref()));
         show(&mut status, observed, valid, plan, record);
     }
     status
@@ -282,7 +285,11 @@ fn available(serving: bool) -> Wanted {
 }
 
 fn override_reason(by: &str) -> &'static str {
-    if by == "abort" { reason::ABORTED } else { reason::PROGRESS_DEADLINE_EXCEEDED }
+    match by {
+        "abort" => reason::ABORTED,
+        "analysis" => reason::ANALYSIS_FAILED,
+        _ => reason::PROGRESS_DEADLINE_EXCEEDED,
+    }
 }
 
 fn paused(observed: &Observed, record: Option<&Record>) -> Wanted {

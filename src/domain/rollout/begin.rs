@@ -13,7 +13,8 @@ pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
         Some(wanted) if *wanted != record.stable => wanted.clone(),
         _ => return steady::stay(situation, record),
     };
-    if situation.settings.paused || record.paused {
+    let back = record.overriding.as_ref().is_some_and(|overriding| overriding.revision == wanted);
+    if (situation.settings.paused || record.paused) && !back {
         let reason = Reason::new("Paused", format!("version {} waits: paused", situation.view(&wanted).version));
         return Plan { state: State::Paused, reason, ..steady::stay(situation, record) };
     }
@@ -31,7 +32,10 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
     let from = situation.view(&record.stable).version;
     // Nothing to protect: a release that never worked is replaced, not compared with.
     let bare = situation.never_worked(&record.stable) || situation.settings.replicas == 0;
-    let stage_weight = if bare { FULL_WEIGHT } else { situation.settings.first_weight() };
+    // On the way back to a revision that served, nothing is tried out.
+    let back = record.overriding.as_ref().is_some_and(|overriding| overriding.revision == revision);
+    let direct = bare || back;
+    let stage_weight = if direct { FULL_WEIGHT } else { situation.settings.first_weight() };
     let candidate = Candidate {
         revision: revision.clone(),
         stage_weight,
@@ -40,13 +44,15 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         waiting_since: situation.stamp(),
         blocked: false,
         reached: None,
-        hold_ended: bare,
+        hold_ended: direct,
         retreat: None,
     };
     let split = standing(situation, &record).clone();
     let message = format!("version {} starts to replace {from}", view.version);
     record.candidate = Some(candidate.clone());
     record.zero_since = None;
+    // Evidence of an earlier attempt says nothing about this one.
+    record.analysis = None;
     record.since = situation.stamp();
     let Goal { pods, weight } = goal::of(situation, &record, &candidate);
     let target = Split::between(record.stable.clone(), revision.clone(), weight);

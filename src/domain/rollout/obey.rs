@@ -80,10 +80,11 @@ fn abort(situation: &Situation<'_>, record: &mut Record) -> Result<String, Strin
         return Err("the rollout is being taken back already".to_owned());
     }
     let reason = "aborted by command".to_owned();
-    candidate.retreat = Some(Retreat { cause: Cause::Abort, reason: reason.clone() });
+    candidate.retreat = Some(Retreat { cause: Cause::Abort, reason: reason.clone(), grounds: None });
     candidate.reached = None;
     let against = candidate.revision.clone();
-    record.overriding = Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.stamp(), reason });
+    record.overriding =
+        Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.stamp(), reason, grounds: None });
     Ok(BACK.to_owned())
 }
 

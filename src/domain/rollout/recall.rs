@@ -99,6 +99,7 @@ fn marked_as_failed(situation: &Situation<'_>, stable: &RevisionName) -> Option<
         by: "progressDeadline".to_owned(),
         since: situation.stamp(),
         reason: failed.reason.chars().take(REASON_MAX).collect(),
+        grounds: None,
     })
 }
 

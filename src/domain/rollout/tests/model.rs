@@ -12,6 +12,7 @@ use crate::domain::settings::{Hold, Settings, Step, Surge, TrafficMode};
 use crate::domain::split::Split;
 
 mod invariants;
+mod numbers;
 mod people;
 
 const READY_AFTER: i64 = 20;
@@ -31,6 +32,7 @@ pub(super) fn settings(traffic: TrafficMode) -> Settings {
         scale_down_delay: SignedDuration::from_secs(30),
         progress_deadline: SignedDuration::from_mins(10),
         paused: false,
+        analysis: None,
         revision_history_limit: 10,
     }
 }
@@ -77,6 +79,7 @@ pub(super) struct Model {
     /// Second of the last change of the settings, which may be followed freely.
     edited: i64,
     judged: Option<Settings>,
+    pub(super) numbers: numbers::Numbers,
 }
 
 /// Which invariants are checked at each write.
@@ -117,12 +120,13 @@ impl Model {
             by_hand: BTreeSet::new(),
             edited: 0,
             judged: None,
+            numbers: numbers::Numbers::default(),
         }
     }
 
     pub(super) fn want(&mut self, revision: &str) {
         let name = RevisionName::new(revision);
-        let number = i64::try_from(self.sets.len()).unwrap();
+        let number = i64::try_from(self.sets.len()).unwrap() + 1;
         self.sets.entry(name.clone()).or_default().number = number;
         self.wanted = Wanted::Revision(name);
         self.generation += 1;
@@ -303,9 +307,12 @@ impl Model {
             live: &live,
             record: self.record.as_ref(),
             command: self.command.as_ref(),
+            answers: &self.numbers.answers,
+            asked: &self.numbers.in_vain,
         });
         self.last = Some(plan.clone());
-        self.carry_out(plan);
+        self.carry_out(plan.clone());
+        self.answer(&plan);
     }
 
     /// Counts a write; `false` when the operator dies before it.
