@@ -81,6 +81,11 @@ pub fn autoscaler(object: &mut Value) {
     fill_spec(object, "minReplicas", 1);
     let cpu = json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]);
     fill_spec(object, "metrics", cpu);
+    if let Some(status) = object_at(object, &["status"]) {
+        // These two are always there, even with nothing in them.
+        fill(status, "desiredReplicas", 0);
+        status.entry("currentMetrics").or_insert(Value::Null);
+    }
     let Some(behavior) = object_at(object, &["spec", "behavior"]) else { return };
     let fast = json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
     let halving = json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]);
