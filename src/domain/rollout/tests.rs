@@ -5,6 +5,7 @@ mod analysis;
 mod blue_green;
 mod fuzz;
 mod model;
+mod rollback;
 mod trouble;
 
 use jiff::SignedDuration;
@@ -404,4 +405,20 @@ fn remembered_times_are_whole_seconds_and_no_wait_is_cut_short() {
     let record = model.record();
     assert_eq!(record.restarted_at.unwrap().subsec_nanosecond(), 0, "a time that status cuts would restart the pods once more");
     assert!(record.zero_since.unwrap() >= model.now(), "the drain time is counted from no sooner than the promotion");
+}
+
+#[test]
+fn second_release_takes_no_weight_back_that_it_never_had() {
+    for traffic in [TrafficMode::Gateway, TrafficMode::ReplicaRatio] {
+        let mut model = quick(served(traffic));
+        model.settings.max_surge = Surge::Percent(25);
+        for version in ["b", "c", "d"] {
+            let before = model.record().decision.number;
+            model.want(version);
+            model.run_until(|model| model.weight_of(version) > 0);
+            assert_eq!(model.record().decision.number, before + 1, "{traffic:?} {version}: {}", model.record().decision.reason);
+            model.run(1_800);
+            assert_eq!((model.weight_of(version), model.state()), (100, State::Serving), "{traffic:?} {version}");
+        }
+    }
 }

@@ -117,8 +117,10 @@ impl Pod {
     pub fn lost(&self, arrived: &[Arrived], books: &mut Books) {
         for one in arrived {
             let (seconds, ending) = one.limit;
+            let lot = Lot::at(grid(), seconds, one.count);
             books.note(&one.flow, &self.facts.key, one.count, |tally| &mut tally.timed_out);
-            books.gateway(&one.flow.via, Some(&self.facts), ending, &Lot::at(grid(), seconds, one.count));
+            books.truth.took(&self.facts.key, &lot);
+            books.gateway(&one.flow.via, Some(&self.facts), ending, &lot);
         }
     }
 
@@ -208,6 +210,9 @@ impl Pod {
         books.note(&flow.flow, key, failed, |tally| &mut tally.failed);
         books.note(&flow.flow, key, refused, |tally| &mut tally.refused);
         books.note(&flow.flow, key, given_up, |tally| &mut tally.timed_out);
+        for lot in [&batch.answered, &batch.failed, &batch.given_up] {
+            books.truth.took(key, lot);
+        }
         let endings = [
             (Ending::ANSWERED, &batch.answered),
             (Ending::FAILED, &batch.failed),
