@@ -127,6 +127,18 @@ impl Traffic {
         &self.found
     }
 
+    /// End of the last window.
+    pub fn counted_until(&self) -> Timestamp {
+        let elapsed = SignedDuration::from_millis(TICK.as_millis() as i64 * i64::try_from(self.windows).unwrap_or(0));
+        self.start.checked_add(elapsed).unwrap_or(self.start)
+    }
+
+    /// How many requests a pod (`namespace/name`) worked on at a time, on average over the last windows that make up
+    /// [`WINDOW`](crate::sim::metrics_api::WINDOW).
+    pub fn busy(&self, pod: &str) -> f64 {
+        self.pods.get(pod).map_or(0.0, Pod::busy)
+    }
+
     /// When something is next to be done.
     pub fn next_due(&self) -> Option<Timestamp> {
         let scrape = self.scraper.next_due();
