@@ -16,6 +16,7 @@ mod gateway;
 mod invariants;
 mod neighbours;
 mod pace;
+mod pins;
 mod planted;
 mod pods;
 mod quiet;

@@ -70,11 +70,13 @@ fn base(situation: &Situation<'_>, record: Record, candidate: &Candidate, state:
     plan
 }
 
-/// It has weight but no ready pod, and stable can serve.
+/// It has weight, or pinned requests, but no ready pod, and stable can serve.
 fn candidate_is_lost(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> bool {
-    let weight = standing(situation, record).split.candidate_weight();
+    let stands = standing(situation, record);
+    let weight = stands.split.candidate_weight();
+    let reached = weight > 0 || (situation.settings.pins && stands.opens_candidate());
     let serves = situation.ready(&record.stable) > 0;
-    weight > 0 && situation.settings.replicas > 0 && serves && situation.ready(&candidate.revision) == 0 && !widened(situation, weight)
+    reached && situation.settings.replicas > 0 && serves && situation.ready(&candidate.revision) == 0 && !widened(situation, weight)
 }
 
 fn take_weight_back(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
@@ -98,8 +100,14 @@ fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goa
     let stands = standing(situation, record).split.candidate_weight();
     let rescue = goal.weight > candidate.stage_weight;
     let size = goal.weight == stands && goal.pods <= stage_pods(situation.settings, stands).candidate;
-    let forward = (goal.weight > remembered.weight && !rescue) || (goal.pods > remembered.pods && !size);
-    goal != remembered && (!forward || may_advance(situation, record))
+    let reopens = reopens(situation, record);
+    let forward = reopens || (goal.weight > remembered.weight && !rescue) || (goal.pods > remembered.pods && !size);
+    (reopens || goal != remembered) && (!forward || may_advance(situation, record))
+}
+
+/// What led to the candidate beside its weight was taken away for want of pods: it comes back by a decision, like a weight.
+fn reopens(situation: &Situation<'_>, record: &Record) -> bool {
+    situation.settings.pins && record.decision.cause == Cause::NotReady
 }
 
 /// Remembers a new goal. A raise ends the pass here; a lowering is written at once.
@@ -108,7 +116,7 @@ fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, 
     let same_weight = goal.weight == record.decision.split.candidate_weight();
     let mut next = Candidate { pods: goal.pods, waiting_since: situation.stamp(), blocked: false, ..candidate.clone() };
     // Pods that join a widened Service take traffic by themselves: asking for more of them is a raise of its own.
-    if !same_weight || widened(situation, stands) {
+    if !same_weight || reopens(situation, &record) || widened(situation, stands) {
         // What is on the cluster already stands, even if nobody has taken it yet: it is not gone back behind.
         if carried(situation, &record) {
             record.settled = record.decision.clone();
