@@ -179,7 +179,9 @@ fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Can
     }
     record.candidate = Some(Candidate { blocked: false, ..candidate.clone() });
     let reason = Reason::new("WeightChanging", format!("{ready} pods are ready: the candidate gets {weight} %"));
-    let mut plan = base(situation, record, candidate, State::Progressing, reason).size(situation, &candidate.revision, candidate.pods);
+    // Pods that it does not need any more go later: with this very write they may get requests.
+    let pods = candidate.pods.max(situation.replicas(&candidate.revision));
+    let mut plan = base(situation, record, candidate, State::Progressing, reason).size(situation, &candidate.revision, pods);
     plan.split = Some(decision);
     plan
 }
