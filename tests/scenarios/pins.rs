@@ -1,6 +1,10 @@
 //! What leads to the new version beside its weight, pins and mirrors, and what becomes of fields that a route or a gateway
 //! lacks.
 
+use modelward::sim::cluster::{Identity, Patch, WriteOptions};
+use modelward::sim::gateway_api;
+use modelward::sim::traffic;
+use modelward::sim::traffic::demand::{Demand, Destination, Protocol, Request};
 use serde_json::{Value, json};
 
 use crate::arena::{Arena, at, condition};
@@ -8,6 +12,7 @@ use crate::fixtures::{CHILDREN, Split, canary, route_weights, serving, workload}
 use crate::gateway::Answer;
 use crate::play;
 use crate::pods::fail;
+use crate::simulated::{Stage, runtime};
 
 /// A canary of 1.1.0 that holds at 25 % until somebody promotes, with requests pinned to it and copied for it.
 fn pinned(arena: &Arena) -> Value {
@@ -273,4 +278,132 @@ fn protocol_that_changes_in_mid_canary_leaves_the_old_route_until_the_new_one_is
         arena.until("and alone", "grpcroute", "chat", Value::is_null).await;
         arena.phase("chat", "Active").await;
     });
+}
+
+/// Puts another schema in place of the installed HTTPRoute's.
+fn install(stage: &Stage, definition: &Value) {
+    let patch = Patch::Merge(json!({"spec": {"versions": definition["spec"]["versions"]}}));
+    stage.cluster(|cluster| {
+        let (kind, name) = ("customresourcedefinitions.apiextensions.k8s.io", "httproutes.gateway.networking.k8s.io");
+        cluster.patch(&Identity::user("admin"), kind, "", name, None, patch, &WriteOptions::manager("kubectl")).unwrap();
+    });
+}
+
+/// Plays in a simulated cluster whose HTTPRoute is another one.
+fn play_with(definition: &Value, name: &str, body: impl AsyncFnOnce(&Stage, &Arena)) {
+    runtime().block_on(async {
+        let stage = Stage::set(1).await;
+        install(&stage, definition);
+        stage.make_namespace("play");
+        let (operator, _) = stage.start_operator(None);
+        body(&stage, &stage.arena("play")).await;
+        stage.check(name);
+        stage.stop_operator(&operator);
+    });
+}
+
+/// The HTTPRoute of Gateway API 1.2, which copies everything or nothing.
+fn without_percent() -> Value {
+    let all = gateway_api::definitions();
+    let mut definition = all.into_iter().find(|definition| definition["spec"]["names"]["kind"] == "HTTPRoute").unwrap();
+    let filter = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/rules/items/properties/filters/items";
+    let mirror = definition.pointer_mut(&format!("{filter}/properties/requestMirror")).unwrap();
+    mirror["properties"].as_object_mut().unwrap().remove("percent").unwrap();
+    mirror.as_object_mut().unwrap().remove("x-kubernetes-validations").unwrap();
+    definition
+}
+
+#[test]
+fn mirror_whose_percentage_is_not_known_is_left_out_as_a_whole_and_pins_stay() {
+    play_with(&without_percent(), "no_percent", async |_, arena| {
+        serving(arena, Split::Route).await;
+        arena.apply("modeldeployment", pinned(arena)).await;
+        let said = arena.reason("chat", "RouteAsSpecified", "RouteFieldUnsupported").await;
+        let message = condition(&said, "RouteAsSpecified")["message"].as_str().unwrap();
+        assert!(message.contains("traffic.mirror") && !message.contains("candidateMatches"), "{message}");
+        arena.holding_at("chat", 25).await;
+        let revision = at(&workload(arena, "1.1.0").await, "/metadata/name").clone();
+        assert_eq!(ways(&arena.get("route", "chat").await.unwrap()), (revision, Value::Null));
+        arena.command("chat", "promote:1").await;
+        arena.phase("chat", "Active").await;
+    });
+}
+
+#[test]
+fn retry_is_passed_on_where_the_route_has_it_and_tried_again_when_asked() {
+    play_with(&gateway_api::definitions().remove(2), "retry_later", async |stage, arena| {
+        serving(arena, Split::Route).await;
+        let mut object = canary(arena, "1.0.0", Split::Route);
+        object["spec"]["traffic"]["http"] = json!({"retry": {"codes": [503], "attempts": 2, "backoff": "100ms"}});
+        arena.apply("modeldeployment", object).await;
+        arena.reason("chat", "RouteAsSpecified", "RouteFieldUnsupported").await;
+        install(stage, &gateway_api::with_retry());
+        arena.sleep(arena.pace.rest).await;
+        arena.merge("route", "chat", json!({"metadata": {"annotations": {"modelward.dev/left-out": null}}})).await;
+        arena.reason("chat", "RouteAsSpecified", "AsSpecified").await;
+        let route = arena.get("route", "chat").await.unwrap();
+        assert_eq!(at(&route, "/spec/rules/0/retry"), &json!({"codes": [503], "attempts": 2, "backoff": "100ms"}));
+    });
+}
+
+/// Requests for `chat.example.com`, so many per second, with these headers.
+fn asked(protocol: Protocol, per_second: f64, headers: &[(&str, &str)]) -> Demand {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let request = Request { protocol, path: "/v1/Complete".to_owned(), headers, ..Request::default() };
+    Demand { request, ..Demand::steady(Destination::Host("chat.example.com".to_owned()), per_second) }
+}
+
+/// Requests of each demand so far, and those that pods of the new version got.
+fn counted(stage: &Stage, version: &str) -> (Vec<u64>, u64) {
+    stage.cluster(|_| ());
+    stage.server.with(|state| {
+        let truth = state.world.traffic().unwrap().truth().clone();
+        let pods = truth.pods.iter().filter(|(pod, _)| pod.contains(version)).map(|(_, tally)| tally.arrived).sum();
+        (truth.demands.iter().map(|tally| tally.arrived).collect(), pods)
+    })
+}
+
+#[test]
+fn requests_follow_pins_weights_and_mirror_and_none_is_lost() {
+    for protocol in [Protocol::Http, Protocol::Grpc] {
+        runtime().block_on(async {
+            let stage = Stage::set(1).await;
+            stage.make_namespace("play");
+            let (operator, _) = stage.start_operator(None);
+            let arena = stage.arena("play");
+            let shaped = |mut object: Value| {
+                object["spec"]["traffic"]["hostnames"] = json!(["chat.example.com"]);
+                if protocol == Protocol::Grpc { grpc(object) } else { object }
+            };
+            arena.apply("model", crate::fixtures::model()).await;
+            arena.apply("modeldeployment", shaped(canary(&arena, "1.0.0", Split::Route))).await;
+            arena.phase("chat", "Active").await;
+            let demands = vec![asked(protocol, 20.0, &[]), asked(protocol, 2.0, &[("x-canary", "always")])];
+            stage.server.with(|state| state.world.set_traffic(traffic::Settings::of(demands)));
+            arena.apply("modeldeployment", shaped(pinned(&arena))).await;
+            arena.holding_at("chat", 25).await;
+            arena.sleep(std::time::Duration::from_secs(60)).await;
+            let revision = at(&workload(&arena, "1.1.0").await, "/metadata/name").as_str().unwrap().to_owned();
+            let (before, got_before) = counted(&stage, &revision);
+            arena.sleep(std::time::Duration::from_secs(3_600)).await;
+            let (after, got_after) = counted(&stage, &revision);
+            let (all, pinned) = ((after[0] - before[0]) as f64, after[1] - before[1]);
+            let share = (got_after - got_before - pinned) as f64 / all;
+            // By weight 25 %, and a copy of 10 %; some 70,000 requests.
+            assert!((share - 0.35).abs() < 0.01, "{protocol:?}: {share}");
+            assert!(pinned > 6_000);
+            arena.command("chat", "abort:1").await;
+            arena.phase("chat", "RolledBack").await;
+            let (_, left) = counted(&stage, &revision);
+            arena.sleep(std::time::Duration::from_secs(600)).await;
+            assert_eq!(counted(&stage, &revision).1, left, "nothing reaches what was given up");
+            let lost = stage.server.with(|state| {
+                let demands = &state.world.traffic().unwrap().truth().demands;
+                demands.iter().map(|tally| tally.unrouted + tally.unserved + tally.misrouted + tally.broken).sum::<u64>()
+            });
+            assert_eq!(lost, 0, "{protocol:?}");
+            stage.check("requests");
+            stage.stop_operator(&operator);
+        });
+    }
 }

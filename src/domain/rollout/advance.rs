@@ -101,7 +101,7 @@ fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goa
     let rescue = goal.weight > candidate.stage_weight;
     let size = goal.weight == stands && goal.pods <= stage_pods(situation.settings, stands).candidate;
     let reopens = reopens(situation, record);
-    let forward = reopens || (goal.weight > remembered.weight && !rescue) || (goal.pods > remembered.pods && !size);
+    let forward = reopens || (!rescue && (goal.weight > remembered.weight || (goal.pods > remembered.pods && !size)));
     (reopens || goal != remembered) && (!forward || may_advance(situation, record))
 }
 
