@@ -4,6 +4,8 @@
 
 pub mod caches;
 pub mod conditions;
+pub mod inquiries;
 pub mod model;
 pub mod model_deployment;
 pub mod operator;
+pub mod rollback;

@@ -10,6 +10,7 @@ pub mod controllers;
 pub mod domain;
 pub mod kube_io;
 pub mod metric_source;
+pub mod promql;
 pub mod resources;
 pub mod runtime;
 pub mod sim;

@@ -89,6 +89,32 @@ pub mod reason {
     pub const INVALID_POD_TEMPLATE: &str = "InvalidPodTemplate";
     /// A field of the spec has a value that cannot be used.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The analysis asks for something that cannot be measured.
+    pub const INVALID_ANALYSIS: &str = "InvalidAnalysis";
+    /// A metric failed, and the version was taken back.
+    pub const ANALYSIS_FAILED: &str = "AnalysisFailed";
+    /// A Rollback asked for an earlier revision.
+    pub const ROLLED_BACK: &str = "RolledBack";
+    /// A Rollback is carried out.
+    pub const ROLLBACK_STARTED: &str = "RollbackStarted";
+    /// What should go does not serve.
+    pub const NOT_NEEDED: &str = "NotNeeded";
+    /// What a Rollback asks for cannot be done.
+    pub const IMPOSSIBLE: &str = "Impossible";
+    /// A Rollback was not done in time.
+    pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+    /// Another decision came in between.
+    pub const OVERTAKEN: &str = "Overtaken";
+    /// Traffic goes back.
+    pub const IN_PROGRESS: &str = "InProgress";
+    /// The earlier revision has all of the traffic.
+    pub const COMPLETED: &str = "Completed";
+    /// A metric has no data: its source is broken, or says nothing.
+    pub const NO_DATA: &str = "NoData";
+    /// The source works, and a step needs more requests.
+    pub const NOT_ENOUGH_SAMPLES: &str = "NotEnoughSamples";
+    /// The last values of a metric are out of bounds, not often enough to fail it.
+    pub const METRIC_BREACHED: &str = "MetricBreached";
     /// Somebody said abort.
     pub const ABORTED: &str = "Aborted";
     /// The spec asks for something else now.

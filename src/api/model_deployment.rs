@@ -1,5 +1,7 @@
 //! The kind `ModelDeployment`: what runs. One version of one model in one environment, and how its successor takes over.
 
+mod analysis;
+mod analysis_status;
 mod container;
 mod status;
 mod strategy;
@@ -11,6 +13,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+pub use analysis::{Analysis, ComparedToStable, Metric, OnNoData};
+pub use analysis_status::{
+    AnalysisStatus, ComparisonStatus, Estimate, Evidence, HistogramCounts, MeasuredValue, MetricPhase, MetricStatus, StepCounts,
+};
 pub use container::{
     Container, EnvVar, EnvVarSource, ExecAction, FieldSelector, GrpcAction, HttpGetAction, HttpHeader, KeySelector, Port, Probe, Scheme,
     TcpSocketAction, VolumeMount,
@@ -33,6 +39,8 @@ use crate::api::schema;
 pub const DEFAULT_PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// `revisionHistoryLimit` when the spec gives none.
 pub const DEFAULT_REVISION_HISTORY_LIMIT: i32 = 10;
+/// `rollbackHistoryLimit` when the spec gives none.
+pub const DEFAULT_ROLLBACK_HISTORY_LIMIT: i32 = 10;
 /// `environment` when the spec gives none: the one that asks most.
 pub const DEFAULT_ENVIRONMENT: &str = "production";
 /// The longest name of a ModelDeployment: `-`, a hash of at most ten characters, and what Kubernetes appends to pod names must fit.
@@ -76,7 +84,9 @@ pub const NAME_MAX: usize = 46;
     validation = Rule::new("self.metadata.name.size() <= 46 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("the name of a ModelDeployment becomes part of Service and pod names: choose a metadata.name of at most 46 lower-case letters, digits and -, starting with a letter and ending with a letter or digit"),
     validation = Rule::new("!self.metadata.name.endsWith('-preview')")
-        .message("a name that ends with -preview is kept for the preview Service of a blue/green release: choose another metadata.name")
+        .message("a name that ends with -preview is kept for the preview Service of a blue/green release: choose another metadata.name"),
+    validation = Rule::new("!has(self.spec.analysis) || has(self.spec.analysis.afterPromotion) || (has(self.spec.strategy) && self.spec.strategy.type != 'Immediate')")
+        .message("analysis judges steps, and Immediate has none: choose strategy.type Canary or BlueGreen, or set analysis.afterPromotion")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ModelDeploymentSpec {
@@ -115,6 +125,10 @@ pub struct ModelDeploymentSpec {
     #[serde(default)]
     pub strategy: Strategy,
 
+    /// How a new version is judged by its numbers. Without it, time and readiness decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
+
     /// How requests reach the pods. Without gateways the split between two versions is made by their numbers of ready pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
@@ -132,6 +146,12 @@ pub struct ModelDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub revision_history_limit: Option<i32>,
+
+    /// How many Rollbacks that the operator made itself are kept once they are over, 1 to 100. Default 10. Those of others are never
+    /// removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub rollback_history_limit: Option<i32>,
 }
 
 /// What the container asks for and may use.
@@ -209,10 +229,12 @@ impl Default for ModelDeploymentSpec {
             pod_template: None,
             replicas: default_replicas(),
             strategy: Strategy::default(),
+            analysis: None,
             traffic: None,
             paused: false,
             progress_deadline: None,
             revision_history_limit: None,
+            rollback_history_limit: None,
         }
     }
 }

@@ -267,3 +267,26 @@ pub(super) fn status_codes(_: &mut SchemaGenerator) -> Schema {
         "items": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
     })
 }
+
+/// The name of a metric, profile or provider.
+pub(super) fn metric_name(_: &mut SchemaGenerator) -> Schema {
+    checked_string(
+        63,
+        "self.matches('^[a-zA-Z]([-_a-zA-Z0-9]*[a-zA-Z0-9])?$')",
+        "must be a name such as refusals: letters, digits, - and _, starting with a letter",
+    )
+}
+
+/// How often metrics are measured: whole seconds, because times in status are.
+pub(super) fn analysis_interval(_: &mut SchemaGenerator) -> Schema {
+    checked_string(
+        64,
+        "self.matches('^([0-9]{1,5}(h|m|s)){1,4}$') && duration(self) >= duration('10s') && duration(self) <= duration('1h')",
+        "must be a duration in whole seconds from 10s to 1h, such as 30s or 2m",
+    )
+}
+
+/// A list of at most `ITEMS` numbers.
+pub(super) fn number_list<const ITEMS: usize>(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "maxItems": ITEMS, "items": {"type": "number"}})
+}

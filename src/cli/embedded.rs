@@ -6,14 +6,20 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+use http::Uri;
+use http_body_util::{BodyExt, Full};
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tower::ServiceExt;
 
 use super::output::{Failure, Output, chain};
 use super::simulate::timeline::Timeline;
 use crate::controllers::operator::{Operator, Options};
+use crate::metric_source::Sources as MetricSources;
+use crate::metric_source::prometheus::{self, Prometheus};
 use crate::runtime::clock::{Clock, VirtualClock};
 use crate::runtime::driver::{Activity, DriverError};
 use crate::runtime::telemetry::logs::{self, LogFormat};
@@ -58,6 +64,21 @@ pub fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
     timeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The Prometheus of the world, as the operator asks one: over HTTP's types, without a network.
+pub fn metric_sources(service: &SimService) -> MetricSources {
+    let service = service.clone();
+    let asked = tower::service_fn(move |request: http::Request<Full<Bytes>>| {
+        let service = service.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await?.to_bytes();
+            service.oneshot(http::Request::from_parts(parts, body.into())).await.map_err(tower::BoxError::from)
+        }
+    });
+    let settings = prometheus::Settings::new(Uri::from_static("http://simulation/prometheus"));
+    MetricSources::one("prometheus", Arc::new(Prometheus::over(asked, settings)))
+}
+
 /// The operator at work in a world.
 pub struct Embedded {
     /// What it is doing.
@@ -75,7 +96,8 @@ impl Embedded {
         let groups = vec!["system:serviceaccounts".to_owned(), "system:authenticated".to_owned()];
         let who = Identity { user: OPERATOR.to_owned(), groups, user_agent: "modelward".to_owned(), ..Identity::default() };
         let client: Client = service.identified(who).client("default");
-        let operator = Operator::new(client, clock, Arc::clone(&metrics), &Options::default());
+        let options = Options { sources: metric_sources(service), ..Options::default() };
+        let operator = Operator::new(client, clock, Arc::clone(&metrics), &options);
         let activity = operator.activity();
         let task = tokio::spawn(operator.run(std::future::pending()));
         Self { activity, metrics, task }

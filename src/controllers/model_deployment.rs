@@ -3,6 +3,7 @@
 //! `observe` reads caches, `apply` and the status write touch the cluster; the rest is pure.
 
 pub mod apply;
+pub mod ask;
 pub mod decide;
 pub mod memory;
 pub mod observe;
@@ -20,10 +21,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::api::conditions::reason;
+use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model_deployment::apply::Hands;
-use crate::controllers::model_deployment::decide::Target;
+use crate::controllers::model_deployment::decide::{Numbers, Target};
 use crate::controllers::model_deployment::observe::{Caches, Observed};
 use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::analysis::profile::Profiles;
 use crate::domain::rollout::{Plan, Reason, State};
 use crate::kube_io::events::{Notice, Recorder, Regarding, Severity};
 use crate::kube_io::{Target as Object, WriteError, Writer};
@@ -44,6 +47,10 @@ pub struct ModelDeployments {
     pub recorder: Recorder,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Asks metrics.
+    pub inquiries: Inquiries,
+    /// How built-in metrics are measured.
+    pub profiles: Arc<Profiles>,
     memory: Mutex<BTreeMap<ObjectKey, Remembered>>,
 }
 
@@ -62,14 +69,23 @@ impl Reconciler for ModelDeployments {
     async fn reconcile(&self, key: ObjectKey) -> Result<Next, ReconcileError> {
         let Some(observed) = observe::observe(&self.caches, &key, self.clock.now()) else {
             self.forget(&key);
+            self.inquiries.forget(&key);
             return Ok(Next::AwaitChange);
         };
-        let valid = validate::validate(&observed.deployment.spec, observed.model.as_ref().and_then(|model| model.as_deref().ok()));
+        let model = observed.model.as_ref().and_then(|model| model.as_deref().ok());
+        let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
         let target = self.target(&observed, &valid).await;
-        let plan = decide::decide(&observed, &valid, &target);
+        let numbers = Numbers { answers: self.inquiries.take(&key), in_vain: self.inquiries.in_vain(&key) };
+        let mut plan = decide::decide(&observed, &valid, &target, &numbers);
+        let askings = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
         match hands.carry_out(&plan).await {
-            Ok(()) => self.report(&observed, &valid, &plan, retry_at(&target, observed.now)).await,
+            Ok(()) => {
+                let retry = self.announce(&hands, &mut plan).await.or(retry_at(&target, observed.now));
+                let next = self.report(&observed, &valid, &plan, retry).await?;
+                self.inquiries.ask(&key, askings);
+                Ok(next)
+            }
             Err(error) => self.report_refusal(&observed, &valid, plan, error).await,
         }
     }
@@ -77,8 +93,15 @@ impl Reconciler for ModelDeployments {
 
 impl ModelDeployments {
     /// A controller that reads `caches` and writes through `writer`.
-    pub fn new(caches: Arc<Caches>, writer: Writer, recorder: Recorder, clock: Arc<dyn Clock>) -> Self {
-        Self { caches, writer, recorder, clock, memory: Mutex::default() }
+    pub fn new(
+        caches: Arc<Caches>,
+        writer: Writer,
+        recorder: Recorder,
+        clock: Arc<dyn Clock>,
+        inquiries: Inquiries,
+        profiles: Arc<Profiles>,
+    ) -> Self {
+        Self { caches, writer, recorder, clock, inquiries, profiles, memory: Mutex::default() }
     }
 
     fn remembered(&self, key: &ObjectKey) -> Remembered {
@@ -91,6 +114,17 @@ impl ModelDeployments {
 
     fn forget(&self, key: &ObjectKey) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Records a way back that the operator took by itself. That it cannot be recorded keeps nothing else; returns when to try again.
+    async fn announce(&self, hands: &Hands<'_>, plan: &mut Plan) -> Option<Timestamp> {
+        let overriding = plan.announce.take()?;
+        let error = hands.announce(&overriding).await.err()?;
+        tracing::warn!(%error, deployment = %hands.observed.entry.key, "a rollback could not be recorded");
+        if let Some(overriding) = plan.record.as_mut().and_then(|record| record.overriding.as_mut()) {
+            overriding.recorded = false;
+        }
+        Some(self.clock.now() + RETRY_AFTER)
     }
 
     /// The revision that the spec asks for. The pods of a new one are shown to the API server before anything moves; of a
@@ -177,8 +211,16 @@ impl ModelDeployments {
             _ => return Err(error.into()),
         };
         let record = memory::from_status(observed.deployment.status.as_ref(), observed.now);
-        let said =
-            Plan { record, state: State::Waiting, reason: Reason::new(code, error.to_string()), look_at: None, notes: Vec::new(), ..plan };
+        let said = Plan {
+            record,
+            state: State::Waiting,
+            reason: Reason::new(code, error.to_string()),
+            look_at: None,
+            notes: Vec::new(),
+            due: None,
+            announce: None,
+            ..plan
+        };
         self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
     }

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use kube::Client;
 
-use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope};
+use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope, deployment_index};
+use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
 use crate::controllers::model_deployment::ModelDeployments;
 use crate::controllers::model_deployment::observe::Caches;
+use crate::controllers::rollback::Rollbacks;
+use crate::domain::analysis::profile::Profiles;
 use crate::kube_io::Writer;
 use crate::kube_io::events::Recorder;
 use crate::kube_io::limit::limited;
+use crate::metric_source::Sources;
 use crate::runtime::cache::{AnyCache, Cache, Change, Entry, WriteObserver};
 use crate::runtime::clock::Clock;
 use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
@@ -25,7 +29,7 @@ use crate::runtime::telemetry::metrics::Metrics;
 const MODEL_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// How the operator runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The only namespace to look at; `None`: all.
     pub namespace: Scope,
@@ -35,14 +39,25 @@ pub struct Options {
     pub requests_per_second: Option<NonZeroU32>,
     /// Name of this process, in Events.
     pub instance: String,
+    /// Where metrics are asked for.
+    pub sources: Sources,
+    /// How built-in metrics are measured.
+    pub profiles: Profiles,
     /// The driver's own options.
     pub driver: driver::Options,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let instance = "modelward".to_owned();
-        Self { namespace: None, concurrency: 8, requests_per_second: None, instance, driver: driver::Options::default() }
+        Self {
+            namespace: None,
+            concurrency: 8,
+            requests_per_second: None,
+            instance: "modelward".to_owned(),
+            sources: Sources::none(),
+            profiles: Profiles::built_in(),
+            driver: driver::Options::default(),
+        }
     }
 }
 
@@ -63,7 +78,18 @@ impl Operator {
         let mut driver = Driver::new(Arc::clone(&clock), Arc::clone(&metrics), options.driver.clone());
         let writer = Writer::new(client.clone(), observers(&caches));
         let recorder = Recorder::new(client.clone(), Arc::clone(&clock), metrics, options.instance.clone());
-        add_deployments(&mut driver, &caches, &writer, &recorder, &clock, options.concurrency);
+        let inquiries = Inquiries::new(options.sources.clone());
+        let controller = ModelDeployments::new(
+            Arc::clone(&caches),
+            writer.clone(),
+            recorder.clone(),
+            Arc::clone(&clock),
+            inquiries.clone(),
+            Arc::new(options.profiles.clone()),
+        );
+        let handle = add_deployments(&mut driver, &caches, controller, options.concurrency);
+        inquiries.wake(handle);
+        add_rollbacks(&mut driver, &caches, writer.clone(), Arc::clone(&clock), options.concurrency);
         add_models(&mut driver, &caches, writer, clock, options.concurrency);
         for cache in all(&caches) {
             driver.watch(cache);
@@ -71,6 +97,9 @@ impl Operator {
         let busy = recorder.clone();
         driver.busy_while(move || busy.is_busy());
         driver.background(recorder.run());
+        let asking = inquiries.clone();
+        driver.busy_while(move || asking.is_busy());
+        driver.background(inquiries.run());
         Self { driver, client }
     }
 
@@ -99,41 +128,37 @@ fn caches(scope: &Scope) -> Caches {
         routes: Cache::new(Children::routes(scope.clone())),
         grpc_routes: Cache::new(Children::grpc_routes(scope.clone())),
         pods: Cache::new(Pods::new(scope.clone())),
+        rollbacks: Cache::new(Ours::new(scope.clone())),
     }
 }
 
 fn all(caches: &Caches) -> Vec<Arc<dyn AnyCache>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods } = caches;
-    let mut all: Vec<Arc<dyn AnyCache>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _];
+    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods, rollbacks } = caches;
+    let mut all: Vec<Arc<dyn AnyCache>> =
+        vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _, Arc::clone(rollbacks) as _];
     all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
     all
 }
 
 fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods: _ } = caches;
-    let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _];
+    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods: _, rollbacks } = caches;
+    let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(rollbacks) as _];
     all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
     all
 }
 
-fn add_deployments(
-    driver: &mut Driver,
-    caches: &Arc<Caches>,
-    writer: &Writer,
-    recorder: &Recorder,
-    clock: &Arc<dyn Clock>,
-    concurrency: usize,
-) {
-    let controller = ModelDeployments::new(Arc::clone(caches), writer.clone(), recorder.clone(), Arc::clone(clock));
+fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelDeployments, concurrency: usize) -> Handle {
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
     handle.on_own_change(&caches.deployments);
     wake_by_children(&handle, caches);
+    handle.on_change(&caches.rollbacks, |change| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
     let deployments = Arc::clone(&caches.deployments);
     handle.on_change(&caches.models, move |change| {
-        let users = deployments.indexed(&crate::controllers::caches::deployment_index(&change.key.namespace, &change.key.name));
+        let users = deployments.indexed(&deployment_index(&change.key.namespace, &change.key.name));
         let matters = !same(change, |old, new| old.spec == new.spec);
         if matters { users.iter().map(|entry| entry.key.clone()).collect() } else { Vec::new() }
     });
+    handle
 }
 
 /// Every change of a child wakes its deployment; of a pod only one that counts.
@@ -164,6 +189,19 @@ fn owners<R>(change: &Change<R>) -> Vec<ObjectKey> {
     let mut owners: Vec<ObjectKey> = [&change.old, &change.new].into_iter().flatten().filter_map(owner).collect();
     owners.dedup();
     owners
+}
+
+/// A Rollback is looked at when it changes, and when its deployment does, until it is over.
+fn add_rollbacks(driver: &mut Driver, caches: &Arc<Caches>, writer: Writer, clock: Arc<dyn Clock>, concurrency: usize) {
+    let controller = Rollbacks { caches: Arc::clone(caches), writer, clock };
+    let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
+    handle.on_own_change(&caches.rollbacks);
+    let rollbacks = Arc::clone(&caches.rollbacks);
+    handle.on_change(&caches.deployments, move |change| {
+        let about = rollbacks.indexed(&deployment_index(&change.key.namespace, &change.key.name));
+        let open = about.iter().filter(|entry| entry.row.as_ref().is_ok_and(|rollback| !rollback.is_over()));
+        open.map(|entry| entry.key.clone()).collect()
+    });
 }
 
 fn add_models(driver: &mut Driver, caches: &Arc<Caches>, writer: Writer, clock: Arc<dyn Clock>, concurrency: usize) {

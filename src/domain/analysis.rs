@@ -1,10 +1,17 @@
-//! How metrics are asked for and what their answers mean.
+//! From the answers of a metric source to a verdict on a revision.
 //!
-//! Takes query templates, metric profiles and answers as plain values; gives query texts, counts, quantiles, and whether a
-//! threshold was broken often enough. Never asks anybody: whoever calls it sends the queries and says what time it is. What is
-//! no clear number is [`reading::NoData`] with its reason, and never a verdict.
+//! [`template`] and [`profile`] say what to ask, [`reading`] what an answer says. [`criteria`] is what a spec asks for,
+//! [`progress`] what is remembered of an analysis, [`window`] what is due, [`take_in`] how an answer becomes evidence and
+//! [`verdict`] what the evidence means. All of it is values in, values out: asking is for others.
 
+pub mod criteria;
 pub mod profile;
+pub mod progress;
 pub mod reading;
+pub mod take_in;
 pub mod template;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod threshold;
+pub mod verdict;
+pub mod window;

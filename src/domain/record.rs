@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::analysis::progress::Progress;
+use crate::domain::analysis::verdict::Grounds;
 use crate::domain::revision::RevisionName;
 use crate::domain::split::Split;
 
@@ -18,12 +20,14 @@ pub enum Cause {
     NotReady,
     /// A person's `abort`.
     Abort,
+    /// Its metrics failed, or somebody asked for an earlier revision.
+    Rollback,
     /// The spec asks for something else.
     Superseded,
 }
 
 /// One decision about the split.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
     /// Counts up by one; the greater is the newer.
@@ -59,39 +63,53 @@ impl Decision {
         let for_good = match self.cause {
             Cause::Advance => false,
             Cause::NotReady => self.overriding.is_some(),
-            Cause::Abort | Cause::Superseded => true,
+            Cause::Abort | Cause::Rollback | Cause::Superseded => true,
         };
-        for_good.then(|| Retreat { cause: self.cause, reason: self.reason.clone() })
+        let grounds = self.overriding.as_ref().and_then(|overriding| overriding.grounds.clone());
+        for_good.then(|| Retreat { cause: self.cause, reason: self.reason.clone(), grounds })
     }
 }
 
 /// Another revision than the spec's must serve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Override {
     /// The revision to serve.
     pub revision: RevisionName,
     /// The spec's revision that it stands against; it ends when the spec asks for another.
     pub against: RevisionName,
-    /// Who decided: `abort` or `progressDeadline`.
+    /// Who decided: `abort`, `progressDeadline`, `analysis`, or `rollback/` and the name of a Rollback.
     pub by: String,
     /// Since when.
     pub since: Timestamp,
     /// Why, in words.
     pub reason: String,
+    /// What it rests on, if metrics decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Grounds>,
+    /// The revision that was left for it.
+    pub left: RevisionName,
+    /// Number of the decision that it came with.
+    #[serde(default)]
+    pub number: i64,
+    /// There is a Rollback that records it, or none is needed.
+    #[serde(default)]
+    pub recorded: bool,
 }
 
 /// A rollout's way back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Retreat {
     /// Why.
     pub cause: Cause,
     /// Why, in words.
     pub reason: String,
+    /// What it rests on, if metrics decided.
+    pub grounds: Option<Grounds>,
 }
 
 /// The revision that is on its way to take over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// Which.
     pub revision: RevisionName,
@@ -159,7 +177,9 @@ impl Decision {
             && named(&self.split.stable)
             && short(&self.reason)
             && self.nonce.as_ref().is_none_or(|nonce| nonce.chars().count() <= NAME_MAX)
-            && overriding.is_none_or(|given| named(&given.revision) && named(&given.against) && short(&given.by) && short(&given.reason))
+            && overriding.is_none_or(|given| {
+                named(&given.revision) && named(&given.against) && named(&given.left) && short(&given.by) && short(&given.reason)
+            })
     }
 }
 
@@ -167,7 +187,7 @@ impl Decision {
 pub const HISTORY_MAX: usize = 10;
 
 /// Everything that is remembered of a deployment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// The newest decision. On the cluster already, or wanted there as soon as it is safe.
     pub decision: Decision,
@@ -191,6 +211,10 @@ pub struct Record {
     pub history: Vec<Served>,
     /// Since when the present state holds.
     pub since: Timestamp,
+    /// Uid of the last Rollback that was carried out.
+    pub rollback: Option<String>,
+    /// The analysis of the revision that is, or last was, judged.
+    pub analysis: Option<Progress>,
 }
 
 impl Record {
@@ -218,6 +242,8 @@ impl Record {
             command: None,
             history: Vec::new(),
             since: now,
+            rollback: None,
+            analysis: None,
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Takes everything that was seen at one moment ([`Situation`]); gives a [`Plan`]. A raise of weight takes two passes: the
 //! first only remembers the intent, the next acts on what it finds remembered. A way back acts at once. Waiting is a plan
-//! with a reason, not an error.
+//! with a reason, not an error. What metrics have to be asked for is
+//! listed in the plan; the answers come in as values.
 
 mod advance;
 mod begin;
 mod cleanup;
 mod goal;
+mod judge;
 mod obey;
 mod recall;
 mod retreat;
@@ -15,13 +17,19 @@ mod steady;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
+use crate::domain::analysis::take_in::Answered;
 use crate::domain::command::Command;
-use crate::domain::record::{Decision, Record};
+use crate::domain::record::{Decision, Override, Record};
 use crate::domain::revision::{RevisionName, RevisionView, Revisions};
+use crate::domain::rollback::Order;
 use crate::domain::settings::Settings;
 use crate::domain::size::surge_pods;
+
+pub use judge::Due;
 
 /// What the spec asks to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +68,7 @@ pub enum Acceptance {
 }
 
 /// The split as the cluster has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Live {
     /// The decision that the route or Service carries, if it can be read.
     pub decision: Option<Decision>,
@@ -89,6 +97,12 @@ pub struct Situation<'a> {
     pub record: Option<&'a Record>,
     /// The command in the annotation.
     pub command: Option<&'a Command>,
+    /// The Rollback that is to be carried out.
+    pub rollback: Option<&'a Order>,
+    /// What metrics said.
+    pub answers: &'a [Answered],
+    /// Up to which moment a metric was asked for in vain, by its name.
+    pub asked: &'a BTreeMap<String, Timestamp>,
 }
 
 impl Situation<'_> {
@@ -161,6 +175,8 @@ pub enum Mark {
     Served,
     /// It was given up.
     Failed(String),
+    /// It had everything, and was given up afterwards.
+    FailedInService(String),
     /// It is tried again.
     Retried,
 }
@@ -175,7 +191,7 @@ pub struct Note {
 }
 
 /// What to do, in this order: workloads, split, scale, remove, marks, record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Revisions whose children must exist, with the pods that a new workload starts with.
     pub workloads: Vec<(RevisionName, i32)>,
@@ -197,6 +213,10 @@ pub struct Plan {
     pub look_at: Option<Timestamp>,
     /// Events.
     pub notes: Vec<Note>,
+    /// What to ask of metrics before the next decision.
+    pub due: Option<Due>,
+    /// The override that a Rollback has to record.
+    pub announce: Option<Override>,
 }
 
 impl Plan {
@@ -212,6 +232,8 @@ impl Plan {
             reason,
             look_at: None,
             notes: Vec::new(),
+            due: None,
+            announce: None,
         }
     }
 
@@ -260,6 +282,12 @@ impl Plan {
     }
 }
 
+/// What leads is what an override brings back: no person's pause keeps it, and no numbers judge it again.
+fn goes_back(record: &Record) -> bool {
+    let leads = record.candidate.as_ref().map_or(&record.stable, |candidate| &candidate.revision);
+    record.overriding.as_ref().is_some_and(|overriding| overriding.revision == *leads)
+}
+
 /// Decides.
 pub fn decide(situation: &Situation<'_>) -> Plan {
     let Some(remembered) = recall::record(situation) else {
@@ -267,8 +295,10 @@ pub fn decide(situation: &Situation<'_>) -> Plan {
     };
     let (record, mut notes) = obey::command(situation, remembered);
     let record = obey::end_override(situation, record);
+    let record = obey::rollback(situation, record, &mut notes);
+    let record = judge::take_in(situation, record);
     let plan = match &record.candidate {
-        None => begin::or_stay(situation, record),
+        None => retreat::after_promotion(situation, record),
         Some(candidate) => match retreat::cause(situation, &record, candidate) {
             Some(why) => retreat::plan(situation, record, why),
             None => advance::plan(situation, record),
@@ -276,7 +306,7 @@ pub fn decide(situation: &Situation<'_>) -> Plan {
     };
     let mut plan = cleanup::leftovers(situation, plan).bounded(situation);
     notes.append(&mut plan.notes);
-    Plan { notes, ..plan }
+    retreat::announced(judge::ask(situation, Plan { notes, ..plan }))
 }
 
 /// The revision that should serve, overrides applied; `None` while the spec cannot be resolved.

@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use crate::domain::analysis::criteria::Criteria;
+
 /// How traffic is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrafficMode {
@@ -39,7 +41,7 @@ pub struct Step {
 }
 
 /// The validated part of a deployment's spec that decisions need.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Pods wanted, N. At least 0.
     pub replicas: i32,
@@ -65,6 +67,10 @@ pub struct Settings {
     pub progress_deadline: SignedDuration,
     /// No forward steps.
     pub paused: bool,
+    /// What the numbers of a new version have to be; none: time alone decides.
+    pub analysis: Option<Criteria>,
+    /// Rollbacks that the operator made, to keep.
+    pub rollback_history_limit: usize,
     /// Records of former revisions to keep.
     pub revision_history_limit: usize,
 }

@@ -120,6 +120,8 @@ mod tests {
             scale_down_delay: SignedDuration::ZERO,
             progress_deadline: SignedDuration::from_secs(600),
             paused: false,
+            analysis: None,
+            rollback_history_limit: 10,
             revision_history_limit: 10,
         }
     }

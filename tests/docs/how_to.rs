@@ -86,6 +86,11 @@ fn shares_by_pods_are_those_of_the_arithmetic() {
 
 fn settings(replicas: i32, max_surge: Surge) -> Settings {
     let spec = modelward::api::model_deployment::ModelDeploymentSpec::default();
-    let defaults = modelward::controllers::model_deployment::validate::validate(&spec, None).settings;
+    let defaults = modelward::controllers::model_deployment::validate::validate(
+        &spec,
+        None,
+        &modelward::domain::analysis::profile::Profiles::built_in(),
+    )
+    .settings;
     Settings { replicas, max_surge, traffic: TrafficMode::ReplicaRatio, ..defaults }
 }

@@ -58,8 +58,12 @@ and `create`.
   resources: [models, modeldeployments]
   verbs: [list, watch]
 - apiGroups: [modelward.dev]
-  resources: [models/status, modeldeployments/status]
+  resources: [models/status, modeldeployments/status, rollbacks/status]
   verbs: [patch]
+# Rollbacks of users are carried out; those that the operator makes are records of what it did.
+- apiGroups: [modelward.dev]
+  resources: [rollbacks]
+  verbs: [list, watch, create, delete]
 # The model servers. `get`: a Deployment is read after its scale; `update`: containers that others put in are taken out.
 - apiGroups: [apps]
   resources: [deployments]

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::model_deployment::analysis_status::{AnalysisStatus, Evidence};
 use crate::api::open_enum::open_enum;
 use crate::api::schema;
 
@@ -52,6 +53,10 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepStatus>,
 
+    /// The numbers of the revision that is judged, or that was judged last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<AnalysisStatus>,
+
     /// What the operator will do next, when, and why not now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action: Option<NextAction>,
@@ -67,6 +72,11 @@ pub struct ModelDeploymentStatus {
     /// A revision that serves in place of the one that the spec asks for.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub serving_override: Option<Override>,
+
+    /// The last Rollback that was carried out, by its uid: it is not carried out again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub last_rollback: Option<String>,
 
     /// Set while the command `pause` holds the release; `spec.paused` does not show here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -438,6 +448,22 @@ pub struct Override {
     /// Why, in plain words.
     #[schemars(length(max = 1024))]
     pub reason: String,
+
+    /// What it rests on, if metrics decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+
+    /// The revision that was left for it.
+    #[schemars(length(max = 63))]
+    pub left: String,
+
+    /// Number of the decision that it came with.
+    #[schemars(range(min = 0))]
+    pub decision: i64,
+
+    /// A Rollback records it, or none is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 /// Set while the command `pause` holds the release.

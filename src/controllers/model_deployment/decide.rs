@@ -1,16 +1,21 @@
 //! From what was seen to what to do: translates for the domain, which decides.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::COMMAND_ANNOTATION;
 use crate::api::conditions::reason;
+use crate::api::rollback::{RollbackPhase, Trigger};
 use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
 use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::analysis::take_in::Answered;
 use crate::domain::command::Command;
 use crate::domain::record::Decision;
 use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, Workload};
+use crate::domain::rollback::Order;
 use crate::domain::rollout::{self, Acceptance, Live, Plan, Reason, Situation, Wanted};
 use crate::domain::settings::TrafficMode;
 use crate::resources::revision::{self, Input, Recorded};
@@ -65,14 +70,24 @@ fn number_of(record: &Value) -> i64 {
     record["revision"].as_i64().unwrap_or(0)
 }
 
+/// What metrics said since the last pass.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    /// Answers.
+    pub answers: Vec<Answered>,
+    /// Up to which moment a metric was asked for in vain, by its name.
+    pub in_vain: BTreeMap<String, Timestamp>,
+}
+
 /// Decides. `target` is the revision that the spec asks for, or why there is none.
-pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>) -> Plan {
+pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>, numbers: &Numbers) -> Plan {
     let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
     // What belongs to nobody does not go by itself: its name is taken, and the first write says so.
     if observed.orphans > 0 && observed.unowned.is_empty() && remembered.is_none() {
         let words = format!("{} children of a deleted namesake have to go first", observed.orphans);
         return rollout::decide(
-            &situation(observed, valid, &Wanted::Unresolved(Reason::new(reason::WAITING_FOR_CLEANUP, words))).view(None),
+            &situation(observed, valid, &Wanted::Unresolved(Reason::new(reason::WAITING_FOR_CLEANUP, words)))
+                .view(None, &Numbers::default()),
         );
     }
     let wanted = match target {
@@ -85,7 +100,7 @@ pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason
         view.number = target.number;
         view.version.clone_from(&target.recorded.input.version);
     }
-    rollout::decide(&inputs.view(remembered.as_ref()))
+    rollout::decide(&inputs.view(remembered.as_ref(), numbers))
 }
 
 /// Owned inputs of a decision.
@@ -96,10 +111,11 @@ struct Inputs<'a> {
     revisions: Revisions,
     live: Live,
     command: Option<Command>,
+    rollback: Option<Order>,
 }
 
 impl Inputs<'_> {
-    fn view<'b>(&'b self, record: Option<&'b crate::domain::record::Record>) -> Situation<'b> {
+    fn view<'b>(&'b self, record: Option<&'b crate::domain::record::Record>, numbers: &'b Numbers) -> Situation<'b> {
         Situation {
             now: self.observed.now,
             generation: self.observed.entry.generation,
@@ -109,15 +125,41 @@ impl Inputs<'_> {
             live: &self.live,
             record,
             command: self.command.as_ref(),
+            rollback: self.rollback.as_ref(),
+            answers: &numbers.answers,
+            asked: &numbers.in_vain,
         }
     }
 }
 
+/// All revisions, as decisions see them.
+pub fn revisions(observed: &Observed) -> Revisions {
+    observed.revisions.iter().map(|(name, seen)| (name.clone(), view(observed, name, seen))).collect()
+}
+
 fn situation<'a>(observed: &'a Observed, valid: &'a Valid, wanted: &Wanted) -> Inputs<'a> {
-    let revisions = observed.revisions.iter().map(|(name, seen)| (name.clone(), view(observed, name, seen))).collect();
+    let revisions = revisions(observed);
     let annotations = observed.deployment.metadata.annotations.as_ref();
     let command = annotations.and_then(|annotations| annotations.get(COMMAND_ANNOTATION)).map(|value| Command::parse(value));
-    Inputs { observed, valid, wanted: wanted.clone(), revisions, live: live(observed, valid), command }
+    Inputs { observed, valid, wanted: wanted.clone(), revisions, live: live(observed, valid), command, rollback: order(observed) }
+}
+
+/// The newest Rollback under way; older ones gave way to it.
+fn order(observed: &Observed) -> Option<Order> {
+    let going = observed.rollbacks.iter().filter(|rollback| rollback.spec.trigger == Trigger::Manual);
+    let orders = going.filter_map(|rollback| {
+        let status = rollback.status.as_ref().filter(|status| status.phase == Some(RollbackPhase::InProgress))?;
+        let name = rollback.metadata.name.clone()?;
+        let order = Order {
+            uid: rollback.metadata.uid.clone()?,
+            from: RevisionName::new(status.from.as_ref()?.revision.as_str()),
+            to: RevisionName::new(status.to.as_ref()?.revision.as_str()),
+            reason: rollback.spec.reason.clone().unwrap_or_else(|| format!("asked for by Rollback {name}")),
+            name,
+        };
+        Some((rollback.metadata.creation_timestamp.as_ref().map(|time| time.0), order))
+    });
+    orders.max_by(|(one, first), (other, second)| (one, &first.name).cmp(&(other, &second.name))).map(|(_, order)| order)
 }
 
 fn view(observed: &Observed, name: &RevisionName, seen: &SeenRevision) -> RevisionView {

@@ -1,5 +1,7 @@
 //! What is remembered between passes, as it stands in status, and back.
 
+mod analysis;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -29,6 +31,8 @@ pub fn from_status(status: Option<&api::ModelDeploymentStatus>, now: Timestamp) 
         }),
         history: status.history.iter().filter_map(served_from).collect(),
         since: status.since.as_ref().map_or(now, |time| time.0),
+        rollback: status.last_rollback.clone(),
+        analysis: status.analysis.as_ref().map(analysis::progress_from),
         decision,
         settled,
     })
@@ -68,6 +72,7 @@ fn decision_from(decision: &api::Decision) -> Decision {
         cause: match decision.cause {
             api::Cause::NotReady => Cause::NotReady,
             api::Cause::Abort => Cause::Abort,
+            api::Cause::Rollback => Cause::Rollback,
             api::Cause::Superseded => Cause::Superseded,
             _ => Cause::Advance,
         },
@@ -84,6 +89,10 @@ fn override_from(given: &api::Override) -> Override {
         by: given.by.clone(),
         since: given.since.0,
         reason: given.reason.clone(),
+        grounds: given.evidence.as_ref().map(analysis::grounds_from),
+        left: RevisionName::new(given.left.as_str()),
+        number: given.decision,
+        recorded: given.recorded,
     }
 }
 
@@ -101,6 +110,7 @@ pub fn decision_to(decision: &Decision) -> api::Decision {
             Cause::Advance => api::Cause::Advance,
             Cause::NotReady => api::Cause::NotReady,
             Cause::Abort => api::Cause::Abort,
+            Cause::Rollback => api::Cause::Rollback,
             Cause::Superseded => api::Cause::Superseded,
         },
         reason: clip(&decision.reason),
@@ -125,6 +135,10 @@ pub fn override_to(overriding: &Override) -> api::Override {
         by: overriding.by.clone(),
         since: Time(overriding.since),
         reason: clip(&overriding.reason),
+        evidence: overriding.grounds.as_ref().map(crate::controllers::model_deployment::status::analysis::evidence),
+        left: overriding.left.to_string(),
+        decision: overriding.number,
+        recorded: overriding.recorded,
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::model_deployment::Protocol;
-use crate::api::{Model, ModelDeployment};
+use crate::api::{Model, ModelDeployment, Rollback};
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, deployment_index};
 use crate::domain::revision::RevisionName;
 use crate::resources::Owner;
@@ -36,6 +36,8 @@ pub struct Caches {
     pub grpc_routes: Arc<Cache<Children>>,
     /// Pods.
     pub pods: Arc<Cache<Pods>>,
+    /// Rollbacks.
+    pub rollbacks: Arc<Cache<Ours<Rollback>>>,
 }
 
 /// A child as it was seen.
@@ -114,6 +116,8 @@ pub struct Observed {
     pub route: Option<Seen>,
     /// A route of the other protocol, which has to go once this one is taken.
     pub former_route: Option<Seen>,
+    /// Its Rollbacks, by name.
+    pub rollbacks: Vec<Arc<Rollback>>,
     /// The Gateway API is installed, with the kind of route that the spec asks for.
     pub gateway_api: bool,
     /// Children of a deleted namesake that are still there.
@@ -150,6 +154,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         preview,
         route,
         former_route,
+        rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
         gateway_api: routes.state() != CacheState::Absent,
         orphans: gathered.orphans,
         unowned: gathered.unowned,

@@ -1,5 +1,7 @@
 //! The status of a ModelDeployment: what serves, what comes next and why. Pure; written once per pass, by the driver.
 
+pub(super) mod analysis;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -34,6 +36,7 @@ pub fn status(observed: &Observed, valid: &Valid, plan: &Plan) -> api::ModelDepl
     };
     if let Some(record) = &plan.record {
         remember(&mut status, observed, record);
+        status.analysis = record.analysis.as_ref().map(|progress| analysis::analysis(progress, valid.settings.analysis.as_ref()));
         show(&mut status, observed, valid, plan, record);
     }
     status
@@ -76,6 +79,7 @@ fn remember(status: &mut api::ModelDeploymentStatus, observed: &Observed, record
     status.decision = Some(memory::decision_to(&record.settled));
     status.intent = record.pending().then(|| memory::decision_to(&record.decision));
     status.serving_override = record.overriding.as_ref().map(memory::override_to);
+    status.last_rollback.clone_from(&record.rollback);
     status.last_command = record.command.as_ref().map(memory::command_to);
     let before = observed.deployment.status.as_ref().and_then(|status| status.paused.clone());
     status.paused = record.paused.then(|| {
@@ -296,7 +300,12 @@ fn available(serving: bool) -> Wanted {
 }
 
 fn override_reason(by: &str) -> &'static str {
-    if by == "abort" { reason::ABORTED } else { reason::PROGRESS_DEADLINE_EXCEEDED }
+    match by {
+        "abort" => reason::ABORTED,
+        "analysis" => reason::ANALYSIS_FAILED,
+        by if by.starts_with("rollback/") => reason::ROLLED_BACK,
+        _ => reason::PROGRESS_DEADLINE_EXCEEDED,
+    }
 }
 
 fn paused(observed: &Observed, record: Option<&Record>) -> Wanted {

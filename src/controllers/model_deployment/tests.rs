@@ -7,9 +7,15 @@ use super::*;
 use crate::api::ModelDeployment;
 use crate::api::model_deployment::ModelDeploymentStatus;
 use crate::controllers::caches::{Children, Ours, Pods};
+use crate::domain::analysis::progress::{Compared, Measured, MetricProgress, Missing, Progress, Subject};
+use crate::domain::analysis::verdict::Grounds;
 use crate::domain::record::{Acknowledged, Candidate, Cause, Decision, Override, Record, Retreat, Served};
 use crate::domain::revision::RevisionName;
 use crate::domain::split::Split;
+use crate::domain::statistics::counts::{Counts, Pair};
+use crate::domain::statistics::evidence::Evidence;
+use crate::domain::statistics::proportions::{Better, Comparison};
+use crate::domain::statistics::quantiles::{Histogram, HistogramPair, QuantileEvidence};
 use crate::runtime::cache::{Cache, WriteObserver};
 
 fn caches() -> Caches {
@@ -23,6 +29,7 @@ fn caches() -> Caches {
         routes: Cache::new(Children::routes(None)),
         grpc_routes: Cache::new(Children::grpc_routes(None)),
         pods: Cache::new(Pods::new(None)),
+        rollbacks: Cache::new(Ours::new(None)),
     }
 }
 
@@ -63,23 +70,77 @@ fn workload(revision: &str) -> Value {
 
 fn valid(object: &Value) -> Valid {
     let deployment: ModelDeployment = serde_json::from_value(object.clone()).unwrap();
-    validate::validate(&deployment.spec, None)
+    validate::validate(&deployment.spec, None, &Profiles::built_in())
 }
 
 fn name(text: &str) -> RevisionName {
     RevisionName::new(text)
 }
 
+fn grounds() -> Option<Grounds> {
+    Some(Grounds {
+        metric: "errorRate".to_owned(),
+        message: "too many".to_owned(),
+        value: Some(0.1),
+        stable_value: Some(1.0 / 3.0),
+        max: Some(0.02),
+        min: None,
+        p_value: Some(1e-9),
+        alpha: Some(0.025),
+        samples: 600,
+        at: Some(at(900)),
+        queries: vec!["sum(a)".to_owned()],
+    })
+}
+
+/// An analysis with everything in it: both sorts of comparisons, missing data, values.
+fn analysis() -> Progress {
+    let pair = |events: f64| Pair { candidate: Counts::new(events, 100.0).unwrap(), stable: Counts::new(1.0, 900.0).unwrap() };
+    let comparison = Comparison::new(Better::Lower, 20.0, 0.05, 100.0).unwrap();
+    let mut shares = Evidence::default();
+    for (step, events) in [(10, 3.0), (10, 30.0), (50, 7.0)] {
+        shares.add(step, pair(events), &comparison).unwrap();
+    }
+    shares.add(50, Pair { candidate: Counts::new(1.0, 2.0).unwrap(), stable: Counts::default() }, &comparison).unwrap();
+    let histogram = |scale: f64| Histogram::new(&[scale, 2.0 * scale], 3.0 * scale).unwrap();
+    let sum = HistogramPair { candidate: histogram(1.0), stable: histogram(9.0) };
+    let quantiles = QuantileEvidence::restored(sum, 10, [3.0, 27.0], 0.5).unwrap();
+    let value = Measured { at: at(930), seconds: 30, value: 0.1, samples: Some(60), breach: true, stable: Some(0.01) };
+    let gauge = Measured { samples: None, breach: false, stable: None, ..value.clone() };
+    let metric = |name: &str, compared: Option<Compared>| MetricProgress {
+        name: name.to_owned(),
+        definition: "0123456789abcdef".to_owned(),
+        until: Some(at(930)),
+        continued: true,
+        samples: 600,
+        stable_samples: if compared.is_some() { 5_400 } else { 0 },
+        breaches: 1,
+        values: vec![value.clone(), gauge.clone()],
+        compared,
+        missing: None,
+        queries: vec!["sum(a)".to_owned(), "sum(b)".to_owned()],
+    };
+    let missing = Some(Missing { since: at(940), message: "down".to_owned() });
+    Progress {
+        subject: Subject { revision: name("chat-b"), stable: Some(name("chat-a")), weight: 10, since: at(900) },
+        metrics: vec![
+            metric("errorRate", Some(Compared::Shares(shares))),
+            metric("latencyP95", Some(Compared::Quantiles { bounds: vec![0.1, 0.25], evidence: quantiles })),
+            MetricProgress { missing, until: None, ..metric("refusals", None) },
+        ],
+    }
+}
+
 prop_compose! {
     fn overriding()(set: bool, since in 0..1_000_i64, words in ".{0,256}") -> Option<Override> {
         let by = "progressDeadline".to_owned();
-        set.then(|| Override { revision: name("chat-a"), against: name("chat-b"), by, since: at(since), reason: words })
+        set.then(|| Override { revision: name("chat-a"), against: name("chat-b"), by, since: at(since), reason: words, grounds: grounds(), left: name("chat-b"), number: since, recorded: since % 2 == 0 })
     }
 }
 
 prop_compose! {
     fn decision(number: i64)(
-        cause in prop_oneof![Just(Cause::Advance), Just(Cause::NotReady), Just(Cause::Abort), Just(Cause::Superseded)],
+        cause in prop_oneof![Just(Cause::Advance), Just(Cause::NotReady), Just(Cause::Abort), Just(Cause::Rollback), Just(Cause::Superseded)],
         weight in 0..=100, stage_weight in 1..=100, alone: bool, other: bool, words in ".{0,256}",
         nonce in proptest::option::of(".{1,63}"), overriding in overriding(),
     ) -> Decision {
@@ -105,12 +166,16 @@ prop_compose! {
     fn record()(
         settled in decision(4), next in proptest::option::of(decision(5)), candidate in proptest::option::of(candidate()),
         zero_since in proptest::option::of(0..1_000_i64), restarted in proptest::option::of(0..1_000_i64), overriding in overriding(),
-        paused: bool, done: bool, since in 0..1_000_i64, served in proptest::collection::vec(0..1_000_i64, 0..10),
+        paused: bool, done: bool, judged: bool, since in 0..1_000_i64, served in proptest::collection::vec(0..1_000_i64, 0..10),
         command in proptest::option::of((".{1,63}", ".{0,63}", ".{0,256}")),
     ) -> Record {
         let for_good = settled.cause != Cause::Advance && (settled.cause != Cause::NotReady || settled.overriding.is_some());
         let about_it = settled.split.candidate.as_ref().is_some_and(|share| share.revision == name("chat-b"));
-        let retreat = (for_good && about_it && next.is_none()).then(|| Retreat { cause: settled.cause, reason: settled.reason.clone() });
+        let retreat = (for_good && about_it && next.is_none()).then(|| Retreat {
+            cause: settled.cause,
+            reason: settled.reason.clone(),
+            grounds: settled.overriding.as_ref().and_then(|overriding| overriding.grounds.clone()),
+        });
         Record {
             decision: next.unwrap_or_else(|| settled.clone()),
             settled,
@@ -123,6 +188,8 @@ prop_compose! {
             command: command.map(|(nonce, verb, message)| Acknowledged { nonce, verb, done, message }),
             history: served.into_iter().map(|since| Served { revision: name("chat-a"), version: "1.0.0".to_owned(), since: at(since) }).collect(),
             since: at(since),
+            rollback: judged.then(|| "uid".to_owned()),
+            analysis: judged.then(analysis),
         }
     }
 }
@@ -139,6 +206,8 @@ fn plan(record: Record) -> Plan {
         reason: Reason::new("Advance", "x".repeat(5_000)),
         look_at: None,
         notes: Vec::new(),
+        due: None,
+        announce: None,
     }
 }
 

@@ -1,11 +1,14 @@
 //! From the spec and the Model to what can be acted on. After this step nobody reads the raw spec.
 
+mod analysis;
+
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value};
 
 use crate::api::conditions::reason;
 use crate::api::model::{Gate, Model, ModelVersion, Recommendation};
-use crate::api::model_deployment::{ModelDeploymentSpec, PodTemplate, Traffic};
+use crate::api::model_deployment::{DEFAULT_ROLLBACK_HISTORY_LIMIT, ModelDeploymentSpec, PodTemplate, Traffic};
+use crate::domain::analysis::profile::Profiles;
 use crate::domain::gates::{self, Bound, Evidence};
 use crate::domain::rollout::Reason;
 use crate::domain::settings::{Hold, Settings, Step, Surge, TrafficMode};
@@ -23,9 +26,22 @@ pub struct Valid {
     pub input: Result<Input, Reason>,
 }
 
-/// Validates `spec` against its Model, if that exists.
-pub fn validate(spec: &ModelDeploymentSpec, model: Option<&Model>) -> Valid {
-    Valid { settings: settings(spec), traffic: spec.traffic.clone().unwrap_or_default(), input: resolve(spec, model) }
+/// Validates `spec` against its Model, if that exists, and the metric profiles that there are.
+pub fn validate(spec: &ModelDeploymentSpec, model: Option<&Model>, profiles: &Profiles) -> Valid {
+    let input = resolve(spec, model);
+    let given = spec.container.as_ref().and_then(|container| container.image.as_deref());
+    let image = input.as_ref().ok().map(|input| input.image.as_str()).or(given);
+    let judged = spec.analysis.as_ref().map(|analysis| analysis::criteria(analysis, image, profiles)).transpose();
+    let mut settings = settings(spec);
+    // What cannot be judged is not released: without its analysis a step would end by time alone.
+    let input = match judged {
+        Ok(criteria) => {
+            settings.analysis = criteria;
+            input
+        }
+        Err(refused) => input.and(Err(refused)),
+    };
+    Valid { settings, traffic: spec.traffic.clone().unwrap_or_default(), input }
 }
 
 fn settings(spec: &ModelDeploymentSpec) -> Settings {
@@ -48,6 +64,8 @@ fn settings(spec: &ModelDeploymentSpec) -> Settings {
         scale_down_delay: signed(spec.strategy.scale_down_delay()),
         progress_deadline: signed(spec.progress_deadline()),
         paused: spec.paused,
+        analysis: None,
+        rollback_history_limit: usize::try_from(spec.rollback_history_limit.unwrap_or(DEFAULT_ROLLBACK_HISTORY_LIMIT)).unwrap_or(1),
         revision_history_limit: usize::try_from(spec.revision_history_limit()).unwrap_or(1),
     }
 }

@@ -336,6 +336,17 @@ impl Profiles {
         Self { by_name: catalogue::profiles().into_iter().map(|profile| (profile.name.clone(), profile)).collect() }
     }
 
+    /// Name of the profile that goes with what a container's image is called: `vllm` and `triton` for images of theirs, else `generic`.
+    #[must_use]
+    pub fn for_image(image: &str) -> &'static str {
+        let without_tag = image.rsplit_once('/').map_or(image, |(_, name)| name);
+        match without_tag {
+            name if name.contains("vllm") || image.contains("/vllm/") || image.starts_with("vllm/") => "vllm",
+            name if name.contains("tritonserver") => "triton",
+            _ => "generic",
+        }
+    }
+
     /// Adds one.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::record::{Candidate, Cause, Record};
 use crate::domain::rollout::goal::{self, Goal, widened};
-use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, standing, steady};
+use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, steady};
 use crate::domain::settings::{FULL_WEIGHT, Hold};
 use crate::domain::size::{stage_pods, surge_pods};
 use crate::domain::split::Split;
@@ -39,7 +39,7 @@ struct Halt {
 
 /// `what` would come next.
 fn halted(situation: &Situation<'_>, record: &Record, what: &str) -> Option<Halt> {
-    if situation.settings.paused || record.paused {
+    if (situation.settings.paused || record.paused) && !goes_back(record) {
         return Some(Halt { state: State::Paused, reason: Reason::new("Paused", format!("{what}: paused")) });
     }
     match situation.wanted {
@@ -317,11 +317,22 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
     let held = if weight == 0 { "previewing without traffic".to_owned() } else { format!("holding at {weight} %") };
     match hold {
         Some(Hold::For(time)) if !candidate.hold_ended && situation.now < reached + time => {
-            let reason = Reason::new("Holding", format!("{held} until {}", reached + time));
+            let reason = match judge::waiting(situation, &record).filter(|waiting| waiting.code == "NoData") {
+                // Somebody should know before the time is over.
+                Some(waiting) => Reason::new(waiting.code, format!("{held}: {}", waiting.message)),
+                None => Reason::new("Holding", format!("{held} until {}", reached + time)),
+            };
             holding(situation, record, candidate, reason).look_at(reached + time)
         }
         Some(Hold::UntilPromoted) if !candidate.hold_ended => {
             let reason = Reason::new("WaitingForPromotion", format!("{held} until somebody promotes"));
+            holding(situation, record, candidate, reason)
+        }
+        // A stage that is a step ends only when the numbers are good, too; `promote` ends the time, not the analysis.
+        _ if let Some(waiting) =
+            judge::waiting(situation, &record).filter(|_| weight < FULL_WEIGHT || (hold.is_some() && !candidate.hold_ended)) =>
+        {
+            let reason = Reason::new(waiting.code, format!("{held}: {}", waiting.message));
             holding(situation, record, candidate, reason)
         }
         _ if weight == FULL_WEIGHT => promote(situation, record, candidate),

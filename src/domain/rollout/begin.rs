@@ -1,6 +1,6 @@
 //! The start of a rollout: only memory changes, and only once nothing older is left.
 
-use crate::domain::record::{Candidate, Cause, Record};
+use crate::domain::record::{Candidate, Cause, Override, Record};
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::goal::{self, Goal};
 use crate::domain::rollout::{Mark, Plan, Reason, Situation, State, cleanup, standing, steady, target};
@@ -13,7 +13,8 @@ pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
         Some(wanted) if *wanted != record.stable => wanted.clone(),
         _ => return steady::stay(situation, record),
     };
-    if situation.settings.paused || record.paused {
+    let back = record.overriding.as_ref().is_some_and(|overriding| overriding.revision == wanted);
+    if (situation.settings.paused || record.paused) && !back {
         let reason = Reason::new("Paused", format!("version {} waits: paused", situation.view(&wanted).version));
         return Plan { state: State::Paused, reason, ..steady::stay(situation, record) };
     }
@@ -31,7 +32,10 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
     let from = situation.view(&record.stable).version;
     // Nothing to protect: a release that never worked is replaced, not compared with.
     let bare = situation.never_worked(&record.stable) || situation.settings.replicas == 0;
-    let stage_weight = if bare { FULL_WEIGHT } else { situation.settings.first_weight() };
+    // On the way back to a revision that served, nothing is tried out.
+    let back = record.overriding.as_ref().is_some_and(|overriding| overriding.revision == revision);
+    let direct = bare || back;
+    let stage_weight = if direct { FULL_WEIGHT } else { situation.settings.first_weight() };
     let candidate = Candidate {
         revision: revision.clone(),
         stage_weight,
@@ -40,13 +44,15 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         waiting_since: situation.stamp(),
         blocked: false,
         reached: None,
-        hold_ended: bare,
+        hold_ended: direct,
         retreat: None,
     };
     let split = standing(situation, &record).clone();
     let message = format!("version {} starts to replace {from}", view.version);
     record.candidate = Some(candidate.clone());
     record.zero_since = None;
+    // Evidence of an earlier attempt says nothing about this one.
+    record.analysis = None;
     record.since = situation.stamp();
     let Goal { pods, weight } = goal::of(situation, &record, &candidate);
     let target = Split::between(record.stable.clone(), revision.clone(), weight);
@@ -55,11 +61,15 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         candidate.pods = pods;
     }
     let stable = record.stable.clone();
+    let leaves = |overriding: &&Override| overriding.left == stable && overriding.revision == revision;
+    let given_up_for = record.overriding.as_ref().filter(leaves).map(|overriding| overriding.reason.clone());
     let stable_pods = goal::stable_target(situation, &record, &candidate);
     let mut plan = Plan::new(Some(record), State::Progressing, Reason::new("RolloutStarted", message.clone()));
     plan.split = Some(split);
-    if situation.view(&stable).served {
-        plan.marks.push((stable.clone(), Mark::Served));
+    match given_up_for {
+        Some(reason) => plan.marks.push((stable.clone(), Mark::FailedInService(reason))),
+        None if situation.view(&stable).served => plan.marks.push((stable.clone(), Mark::Served)),
+        None => {}
     }
     if view.failed.is_some() {
         plan.marks.push((revision, Mark::Retried));

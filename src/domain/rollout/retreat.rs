@@ -3,13 +3,20 @@
 //! Stable gets at once what its ready pods cover, or everything if the candidate has no ready pod; the rest follows as
 //! stable grows. The candidate's children leave after the drain time, like those of any revision without weight.
 
+use crate::domain::analysis::verdict::{Grounds, Verdict};
 use crate::domain::record::{Candidate, Cause, Override, REASON_MAX, Record, Retreat};
 use crate::domain::revision::RevisionName;
+use crate::domain::rollback;
 use crate::domain::rollout::goal::widened;
-use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, advance, carried, standing, steady, target};
-use crate::domain::settings::TrafficMode;
+use crate::domain::rollout::{
+    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, advance, begin, carried, judge, standing, steady, target,
+};
+use crate::domain::settings::{FULL_WEIGHT, TrafficMode};
 use crate::domain::size::{pods_for_weight, weight_covered};
 use crate::domain::split::Split;
+
+/// Name of the analysis where it is said who decided.
+const BY_ANALYSIS: &str = "analysis";
 
 /// Why the candidate has to go back, if it has to.
 pub(super) fn cause(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> Option<Retreat> {
@@ -17,9 +24,70 @@ pub(super) fn cause(situation: &Situation<'_>, record: &Record, candidate: &Cand
         return candidate.retreat.clone();
     }
     if target(situation, record).is_some_and(|wanted| *wanted != candidate.revision) {
-        return Some(Retreat { cause: Cause::Superseded, reason: "the spec asks for something else".to_owned() });
+        return Some(Retreat { cause: Cause::Superseded, reason: "the spec asks for something else".to_owned(), grounds: None });
     }
-    missed_deadline(situation, record, candidate).map(|reason| Retreat { cause: Cause::NotReady, reason })
+    let failed = failed_analysis(situation, record, candidate).map(|grounds| Retreat {
+        cause: Cause::Rollback,
+        reason: clipped(&grounds.message),
+        grounds: Some(grounds),
+    });
+    let missed = || missed_deadline(situation, record, candidate).map(|reason| Retreat { cause: Cause::NotReady, reason, grounds: None });
+    failed.or_else(missed)
+}
+
+/// The candidate's numbers are bad, and there is something to go back to. Who said promote-full goes past them.
+fn failed_analysis(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> Option<Grounds> {
+    let past = candidate.hold_ended && candidate.stage_weight == FULL_WEIGHT;
+    if past || situation.never_worked(&record.stable) {
+        return None;
+    }
+    match judge::verdict(situation, record)? {
+        Verdict::Fail(grounds) => Some(grounds),
+        Verdict::Pass | Verdict::Wait(_) => None,
+    }
+}
+
+/// Stable has all of the traffic and its numbers went bad: the revision before comes back. Else a rollout begins, or nothing.
+pub(super) fn after_promotion(situation: &Situation<'_>, mut record: Record) -> Plan {
+    let Some(Verdict::Fail(grounds)) = judge::verdict(situation, &record) else { return begin::or_stay(situation, record) };
+    let left = record.stable.clone();
+    let reason = clipped(&grounds.message);
+    let Some(revision) = rollback::last_good(&left, &record, situation.revisions) else {
+        let message = format!("{reason}; there is no earlier version to go back to");
+        let plan = begin::or_stay(situation, record);
+        return Plan { state: State::Degraded, reason: Reason::new("AnalysisFailed", message), ..plan };
+    };
+    let against = match situation.wanted {
+        Wanted::Revision(wanted) => wanted.clone(),
+        Wanted::Unresolved(_) => left.clone(),
+    };
+    let (by, since) = (BY_ANALYSIS.to_owned(), situation.stamp());
+    record.overriding = Some(Override {
+        revision,
+        against,
+        by,
+        since,
+        reason: reason.clone(),
+        grounds: Some(grounds),
+        left,
+        number: record.decision.number + 1,
+        recorded: false,
+    });
+    begin::or_stay(situation, record).note(true, Reason::new("AnalysisFailed", reason))
+}
+
+/// Adds to `plan` the override that nothing records yet, once: a way back that the operator took by itself.
+pub(super) fn announced(mut plan: Plan) -> Plan {
+    let Some(record) = &mut plan.record else { return plan };
+    if let Some(overriding) = record.overriding.as_mut().filter(|overriding| !overriding.recorded) {
+        overriding.recorded = true;
+        plan.announce = Some(overriding.clone());
+    }
+    plan
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(REASON_MAX).collect()
 }
 
 /// The candidate's pods did not get ready in time. The clock stands still while paused and while there is no room.
@@ -35,8 +103,7 @@ fn missed_deadline(situation: &Situation<'_>, record: &Record, candidate: &Candi
         return None;
     }
     let trouble = steady::trouble_of(situation, &candidate.revision).map_or(String::new(), |trouble| format!(": {trouble}"));
-    let words = format!("{ready} of {} pods were ready within {deadline:#}{trouble}", candidate.pods);
-    Some(words.chars().take(REASON_MAX).collect())
+    Some(clipped(&format!("{ready} of {} pods were ready within {deadline:#}{trouble}", candidate.pods)))
 }
 
 /// Plans the next move of the way back for `why`.
@@ -76,13 +143,23 @@ fn weight_left(situation: &Situation<'_>, record: &Record, candidate: &Candidate
 /// Takes weight away in this pass, and remembers why.
 fn decide_way_back(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, why: Retreat, weight: i32) -> Plan {
     let first = candidate.retreat.is_none() || record.decision.cause != why.cause;
-    if why.cause == Cause::NotReady && record.overriding.is_none() {
+    // A revision that was to come back, and did not get ready, is no longer waited for.
+    let was_to_serve = record.overriding.as_ref().is_some_and(|overriding| overriding.revision == candidate.revision);
+    if let Some(by) = decided_by(why.cause).filter(|_| record.overriding.is_none() || was_to_serve) {
+        let against = match (&record.overriding, situation.wanted) {
+            (Some(_), Wanted::Revision(wanted)) => wanted.clone(),
+            _ => candidate.revision.clone(),
+        };
         record.overriding = Some(Override {
             revision: record.stable.clone(),
-            against: candidate.revision.clone(),
-            by: "progressDeadline".to_owned(),
+            against,
+            by: by.to_owned(),
             since: situation.stamp(),
             reason: why.reason.clone(),
+            grounds: why.grounds.clone(),
+            left: candidate.revision.clone(),
+            number: record.decision.number + 1,
+            recorded: false,
         });
     }
     record.candidate = Some(Candidate { retreat: Some(why.clone()), reached: None, ..candidate.clone() });
@@ -101,10 +178,20 @@ fn decide_way_back(situation: &Situation<'_>, mut record: Record, candidate: &Ca
     if first { plan.note(why.cause != Cause::Superseded, reason) } else { plan }
 }
 
+/// Who sets the override of a way back for this cause; none where a person's command did, or the spec decides.
+fn decided_by(cause: Cause) -> Option<&'static str> {
+    match cause {
+        Cause::NotReady => Some("progressDeadline"),
+        Cause::Rollback => Some(BY_ANALYSIS),
+        Cause::Advance | Cause::Abort | Cause::Superseded => None,
+    }
+}
+
 fn reason_of(why: &Retreat) -> Reason {
     let code = match why.cause {
         Cause::NotReady => "ProgressDeadlineExceeded",
         Cause::Abort => "Aborted",
+        Cause::Rollback => "AnalysisFailed",
         Cause::Superseded | Cause::Advance => "Superseded",
     };
     Reason::new(code, why.reason.clone())
@@ -179,6 +266,6 @@ fn gone(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, wh
     }
     match why.cause {
         Cause::Superseded | Cause::Advance => Plan { state: State::Progressing, reason: reason_of(why), ..plan },
-        Cause::NotReady | Cause::Abort => plan,
+        Cause::NotReady | Cause::Abort | Cause::Rollback => plan,
     }
 }

@@ -1,9 +1,11 @@
 //! Decisions played in a small model of a cluster: pods get ready after a while, routes are accepted after a while, and
 //! the operator may die between any two writes.
 
+mod analysis;
 mod blue_green;
 mod fuzz;
 mod model;
+mod rollback;
 mod trouble;
 
 use jiff::SignedDuration;
@@ -11,7 +13,7 @@ use jiff::SignedDuration;
 use crate::domain::record::Cause;
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::{Reason, State, Wanted};
-use crate::domain::settings::{Hold, Step, Surge, TrafficMode};
+use crate::domain::settings::{Hold, Settings, Step, Surge, TrafficMode};
 
 use model::{Model, settings};
 
@@ -28,7 +30,12 @@ fn quick(mut model: Model) -> Model {
 }
 
 fn served(traffic: TrafficMode) -> Model {
-    let mut model = Model::new(settings(traffic));
+    served_with(settings(traffic))
+}
+
+/// Version a serves.
+fn served_with(settings: Settings) -> Model {
+    let mut model = Model::new(settings);
     model.want("a");
     model.run(600);
     assert_eq!(model.state(), State::Serving);

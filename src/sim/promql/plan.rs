@@ -6,7 +6,6 @@
 
 mod build;
 mod calls;
-mod guard;
 mod operators;
 mod pinned;
 

@@ -12,6 +12,7 @@ use crate::domain::settings::{Hold, Settings, Step, Surge, TrafficMode};
 use crate::domain::split::Split;
 
 mod invariants;
+mod numbers;
 mod people;
 
 const READY_AFTER: i64 = 20;
@@ -32,6 +33,8 @@ pub(super) fn settings(traffic: TrafficMode) -> Settings {
         scale_down_delay: SignedDuration::from_secs(30),
         progress_deadline: SignedDuration::from_mins(10),
         paused: false,
+        analysis: None,
+        rollback_history_limit: 10,
         revision_history_limit: 10,
     }
 }
@@ -78,6 +81,8 @@ pub(super) struct Model {
     /// Second of the last change of the settings, which may be followed freely.
     edited: i64,
     judged: Option<Settings>,
+    pub(super) numbers: numbers::Numbers,
+    pub(super) order: Option<crate::domain::rollback::Order>,
 }
 
 /// Which invariants are checked at each write.
@@ -118,12 +123,14 @@ impl Model {
             by_hand: BTreeSet::new(),
             edited: 0,
             judged: None,
+            numbers: numbers::Numbers::default(),
+            order: None,
         }
     }
 
     pub(super) fn want(&mut self, revision: &str) {
         let name = RevisionName::new(revision);
-        let number = i64::try_from(self.sets.len()).unwrap();
+        let number = i64::try_from(self.sets.len()).unwrap() + 1;
         self.sets.entry(name.clone()).or_default().number = number;
         self.wanted = Wanted::Revision(name);
         self.generation += 1;
@@ -309,9 +316,13 @@ impl Model {
             live: &live,
             record: self.record.as_ref(),
             command: self.command.as_ref(),
+            rollback: self.order.as_ref(),
+            answers: &self.numbers.answers,
+            asked: &self.numbers.in_vain,
         });
         self.last = Some(plan.clone());
-        self.carry_out(plan);
+        self.carry_out(plan.clone());
+        self.answer(&plan);
     }
 
     /// Counts a write; `false` when the operator dies before it.
@@ -376,6 +387,10 @@ impl Model {
             match mark {
                 Mark::Served => set.served = true,
                 Mark::Failed(reason) => set.failed = Some(Failed { reason: reason.clone(), generation: self.generation }),
+                Mark::FailedInService(reason) => {
+                    set.served = true;
+                    set.failed = Some(Failed { reason: reason.clone(), generation: self.generation });
+                }
                 Mark::Retried => set.failed = None,
             }
         }

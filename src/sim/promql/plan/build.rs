@@ -1,8 +1,9 @@
 //! From the parser's tree to a plan.
 
-use promql_parser::parser::{self, AtModifier, Expr as Parsed, Offset, VectorSelector};
+use promql_parser::parser::{AtModifier, Expr as Parsed, Offset, VectorSelector};
 
-use super::{Expr, Range, Scalar, Selector, Shift, Vector, calls, guard, operators};
+use super::{Expr, Range, Scalar, Selector, Shift, Vector, calls, operators};
+use crate::promql;
 use crate::sim::promql::matcher::{self, Matcher};
 use crate::sim::promql::query::QueryError;
 
@@ -15,15 +16,13 @@ pub struct Span {
 
 /// Reads a query.
 pub fn parse(text: &str, start_ms: i64, end_ms: i64) -> Result<Expr, QueryError> {
-    guard::check(text)?;
-    let parsed = parser::parse(text).map_err(QueryError::bad_data)?;
+    let parsed = promql::parse(text).map_err(QueryError::bad_data)?;
     build(&parsed, Span { start_ms, end_ms })
 }
 
 /// Reads the selector of a `match[]` parameter.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
-    guard::check(text)?;
-    match parser::parse(text).map_err(QueryError::bad_data)? {
+    match promql::parse(text).map_err(QueryError::bad_data)? {
         Parsed::VectorSelector(VectorSelector { name, matchers, offset: None, at: None }) => matcher::compile(name.as_deref(), &matchers),
         _ => Err(QueryError::bad_data(format!("{text:?} is no series selector"))),
     }

@@ -1,10 +1,19 @@
-//! What the parser must not be given.
+//! The text of PromQL queries, from whoever it comes.
 //!
-//! Takes a query text; gives `bad_data` for what would make the parser stop the process (a stack used up by nesting, durations
-//! that its arithmetic does not hold) or read something else than was written (numbers too large for a float). Never judges the
-//! grammar otherwise.
+//! Takes a query text; gives the parser's tree or its words. What would make the parser stop the process (a stack used up by nesting,
+//! durations that its arithmetic does not hold) or read something else than was written (numbers too large for a float) is refused
+//! before it is parsed. Never evaluates anything.
 
-use crate::sim::promql::query::QueryError;
+use promql_parser::parser;
+
+/// Parses a query.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse(text: &str) -> Result<parser::Expr, String> {
+    check(text)?;
+    parser::parse(text)
+}
 
 /// Longest text in bytes.
 const TEXT_BYTES_MAX: usize = 32 * 1024;
@@ -15,13 +24,13 @@ const DEPTH_MAX: usize = 64;
 const DURATION_SECONDS_MAX: f64 = 9_223_372_036.0;
 
 /// Refuses what is too deep, too long or out of range.
-pub fn check(text: &str) -> Result<(), QueryError> {
+fn check(text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES_MAX {
-        return Err(QueryError::bad_data(format!("the query has {} bytes, at most {TEXT_BYTES_MAX} are taken", text.len())));
+        return Err(format!("the query has {} bytes, at most {TEXT_BYTES_MAX} are taken", text.len()));
     }
     let code = without_strings(text);
     if depth(&code) > DEPTH_MAX {
-        return Err(QueryError::bad_data(format!("the query nests or chains more than {DEPTH_MAX} operators and parentheses")));
+        return Err(format!("the query nests or chains more than {DEPTH_MAX} operators and parentheses"));
     }
     let words: Vec<&str> = code.split(|sign: char| !is_word(sign)).filter(|word| !word.is_empty()).collect();
     numbers(&code)?;
@@ -102,7 +111,7 @@ fn tokens(code: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The parser reads a number that is too large as infinite; Prometheus does not read it.
-fn numbers(code: &str) -> Result<(), QueryError> {
+fn numbers(code: &str) -> Result<(), String> {
     let mut rest = code;
     while let Some(start) = rest.find(is_word) {
         let word = &rest[start..];
@@ -113,7 +122,7 @@ fn numbers(code: &str) -> Result<(), QueryError> {
             length += 1 + exponent.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(exponent.len());
         }
         if is_number && word[..length].parse().is_ok_and(f64::is_infinite) {
-            return Err(QueryError::bad_data(format!("error parsing number: {:?} is out of range", &word[..length])));
+            return Err(format!("error parsing number: {:?} is out of range", &word[..length]));
         }
         rest = &word[length..];
     }
@@ -153,7 +162,7 @@ fn skip_string(signs: &mut std::str::Chars<'_>, quote: char) {
 }
 
 /// Durations stand in brackets or after `offset`; a number of ten digits with a unit overflows unseen in the parser.
-fn durations(code: &str, words: &[&str]) -> Result<(), QueryError> {
+fn durations(code: &str, words: &[&str]) -> Result<(), String> {
     let bracketed = code.split('[').skip(1).filter_map(|rest| rest.split(']').next());
     let bracketed = bracketed.flat_map(|inside| inside.split(':')).map(str::trim);
     let after_offset = words.windows(2).filter(|pair| pair[0].eq_ignore_ascii_case("offset")).map(|pair| pair[1]);
@@ -163,7 +172,7 @@ fn durations(code: &str, words: &[&str]) -> Result<(), QueryError> {
         longest >= 10 && word.starts_with(|sign: char| sign.is_ascii_digit()) && word.ends_with(['s', 'm', 'h', 'd', 'w', 'y'])
     };
     if numbers.any(|seconds| !(0.0..=DURATION_SECONDS_MAX).contains(&seconds)) || words.iter().any(overflowing) {
-        return Err(QueryError::bad_data("duration out of range"));
+        return Err("duration out of range".to_owned());
     }
     Ok(())
 }

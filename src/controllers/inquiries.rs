@@ -1,0 +1,216 @@
+//! Asks metric sources beside the passes, so that no pass ever waits for one.
+//!
+//! Takes what is due for an object; gives the answers to its next pass, which it wakes. One set of questions per object is under way
+//! at a time, a bounded number over all. An answer that nobody took is asked for again: windows lie in the past, so it is the same.
+//! Never judges an answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::domain::analysis::profile::{Measure, Reading};
+use crate::domain::analysis::reading::{self, Answer, STALE_AFTER};
+use crate::domain::analysis::take_in::{Answered, Found};
+use crate::domain::analysis::template::{Parameters, Template};
+use crate::domain::analysis::window::Question;
+use crate::metric_source::{MetricSource, Sources};
+use crate::runtime::driver::Handle;
+use crate::runtime::key::ObjectKey;
+
+/// Sets of questions under way at once, over all objects.
+const UNDER_WAY_MAX: usize = 32;
+
+/// One question with everything needed to ask it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asking {
+    /// What is asked.
+    pub question: Question,
+    /// Name of the metric.
+    pub metric: String,
+    /// Its definition.
+    pub definition: String,
+    /// The provider to ask; none: the default one.
+    pub provider: Option<String>,
+    /// How it is measured.
+    pub measure: Measure,
+    /// The revision that is judged.
+    pub candidate: Parameters,
+    /// The revision that it is compared with.
+    pub stable: Option<Parameters>,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Inquiries(Arc<Shared>);
+
+struct Shared {
+    sources: Sources,
+    state: Mutex<State>,
+    wake: Notify,
+    handle: OnceLock<Handle>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<(ObjectKey, Vec<Asking>)>,
+    under_way: BTreeMap<ObjectKey, ()>,
+    answers: BTreeMap<ObjectKey, Vec<Answered>>,
+    /// Up to which moment a metric was asked for in vain.
+    in_vain: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
+}
+
+impl Inquiries {
+    /// Asks `sources`. [`Inquiries::run`] does the asking.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        Self(Arc::new(Shared { sources, state: Mutex::default(), wake: Notify::new(), handle: OnceLock::new() }))
+    }
+
+    /// Wakes objects of this controller when their answers are there.
+    pub fn wake(&self, handle: Handle) {
+        // A second handle would be a second controller for the same objects.
+        drop(self.0.handle.set(handle));
+    }
+
+    /// Asks for `key`, unless something is being asked for it.
+    pub fn ask(&self, key: &ObjectKey, askings: Vec<Asking>) {
+        let mut state = self.0.state();
+        if askings.is_empty() || state.under_way.contains_key(key) {
+            return;
+        }
+        state.under_way.insert(key.clone(), ());
+        state.waiting.push_back((key.clone(), askings));
+        drop(state);
+        self.0.wake.notify_one();
+    }
+
+    /// The answers for `key` that nobody took yet.
+    #[must_use]
+    pub fn take(&self, key: &ObjectKey) -> Vec<Answered> {
+        self.0.state().answers.remove(key).unwrap_or_default()
+    }
+
+    /// Up to which moment metrics of `key` were asked for in vain, by name.
+    #[must_use]
+    pub fn in_vain(&self, key: &ObjectKey) -> BTreeMap<String, Timestamp> {
+        self.0.state().in_vain.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, key: &ObjectKey) {
+        let mut state = self.0.state();
+        state.answers.remove(key);
+        state.in_vain.remove(key);
+    }
+
+    /// Whether something is being asked.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.0.state().under_way.is_empty()
+    }
+
+    /// Asks, for ever.
+    pub async fn run(self) {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < UNDER_WAY_MAX
+                && let Some((key, askings)) = self.next()
+            {
+                under_way.push(self.answer(key, askings));
+            }
+            tokio::select! {
+                biased;
+                Some(()) = under_way.next(), if !under_way.is_empty() => {}
+                () = self.0.wake.notified() => {}
+            }
+        }
+    }
+
+    fn next(&self) -> Option<(ObjectKey, Vec<Asking>)> {
+        self.0.state().waiting.pop_front()
+    }
+
+    async fn answer(&self, key: ObjectKey, askings: Vec<Asking>) {
+        let answers = join_all(askings.iter().map(|asking| self.answered(asking))).await;
+        let mut state = self.0.state();
+        let in_vain = state.in_vain.entry(key.clone()).or_default();
+        for (asking, answered) in askings.iter().zip(&answers) {
+            match answered.found {
+                Ok(_) => drop(in_vain.remove(&asking.metric)),
+                Err(_) => drop(in_vain.insert(asking.metric.clone(), asking.question.to)),
+            }
+        }
+        state.answers.insert(key.clone(), answers);
+        state.under_way.remove(&key);
+        drop(state);
+        if let Some(handle) = self.0.handle.get() {
+            handle.enqueue(key);
+        }
+    }
+
+    async fn answered(&self, asking: &Asking) -> Answered {
+        let Asking { question, definition, provider, measure, candidate, .. } = asking;
+        let queries = measure.queries().iter().filter_map(|query| query.render(&windowed(candidate, question)).ok()).collect();
+        let found = match self.0.sources.get(provider.as_deref()) {
+            Ok(source) => Errand { source: &**source, asking }.found().await,
+            Err(unknown) => Err(unknown.to_string()),
+        };
+        Answered { question: question.clone(), definition: definition.clone(), queries, found }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn windowed(parameters: &Parameters, question: &Question) -> Parameters {
+    Parameters { window: question.length(), ..parameters.clone() }
+}
+
+/// A question on its way to its source.
+struct Errand<'a> {
+    source: &'a dyn MetricSource,
+    asking: &'a Asking,
+}
+
+impl Errand<'_> {
+    async fn found(&self) -> Result<Found, String> {
+        let Asking { question, candidate, stable, .. } = self.asking;
+        let alive = question.alive_at_start;
+        let candidate = self.reading(candidate, alive.candidate).await.map_err(|why| format!("new version: {why}"))?;
+        let stable = match stable {
+            Some(stable) => Some(self.reading(stable, alive.stable).await.map_err(|why| format!("stable version: {why}"))?),
+            None => None,
+        };
+        Ok(Found { candidate, stable })
+    }
+
+    async fn reading(&self, parameters: &Parameters, alive_at_start: bool) -> Result<Reading, String> {
+        let Asking { question, measure, .. } = self.asking;
+        let parameters = windowed(parameters, question);
+        if let Some(freshness) = &measure.freshness {
+            let start = alive_at_start.then_some(question.from);
+            for moment in start.into_iter().chain([question.to]) {
+                let answer = self.ask(freshness, &parameters, moment).await?;
+                reading::fresh(&answer, moment, STALE_AFTER).map_err(|why| why.to_string())?;
+            }
+        }
+        let mut answers = Vec::new();
+        for query in measure.queries() {
+            answers.push(self.ask(query, &parameters, question.to).await?);
+        }
+        measure.read(&answers, question.to, question.length()).map_err(|why| why.to_string())
+    }
+
+    async fn ask(&self, query: &Template, parameters: &Parameters, at: Timestamp) -> Result<Answer, String> {
+        let text = query.render(parameters).map_err(|why| why.to_string())?;
+        self.source.query(&text, at).await.map_err(|why| why.to_string())
+    }
+}
