@@ -66,6 +66,7 @@ pub fn kind(short: &str) -> ApiResource {
         "node" => ("", "v1", "Node"),
         "slice" => ("discovery.k8s.io", "v1", "EndpointSlice"),
         "route" => ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
+        "grpcroute" => ("gateway.networking.k8s.io", "v1", "GRPCRoute"),
         other => panic!("no kind {other}"),
     };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))

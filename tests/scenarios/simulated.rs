@@ -84,6 +84,7 @@ impl Gateway for Simulated {
                 let rejection = Rejection { routes: Selector::default(), reason: reason.to_owned(), message: message.to_owned() };
                 behaviour.rejections.push(rejection);
             }
+            Answer::Lack(feature) => drop(behaviour.lacks.insert(feature.to_owned())),
             Answer::Silence => behaviour.silent = true,
         }
         self.0.with(|state| state.world.set_gateway_behaviour(behaviour));

@@ -11,11 +11,12 @@ use modelward::sim::cluster::Cluster;
 use serde_json::Value;
 
 /// Kinds that make up the end of a run.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "deployments.apps",
     "replicasets.apps",
     "services",
     "httproutes.gateway.networking.k8s.io",
+    "grpcroutes.gateway.networking.k8s.io",
     "poddisruptionbudgets.policy",
     "controllerrevisions.apps",
     "models.modelward.dev",

@@ -29,6 +29,8 @@ enum Fate {
     NeverReady,
     /// By blue/green, when a person says so.
     Switched,
+    /// It takes over, and with it gRPC.
+    SpeaksGrpc,
 }
 
 /// A scenario to sweep.
@@ -40,6 +42,7 @@ pub struct Play {
 
 pub const ROUTE: Play = Play { name: "route", split: Split::Route, fate: Fate::TakesOver };
 pub const PODS: Play = Play { name: "pods", split: Split::Pods, fate: Fate::TakesOver };
+pub const ROUTE_GRPC: Play = Play { name: "route-grpc", split: Split::Route, fate: Fate::SpeaksGrpc };
 pub const ROUTE_PREVIEW: Play = Play { name: "route-preview", split: Split::Route, fate: Fate::Switched };
 pub const PODS_PREVIEW: Play = Play { name: "pods-preview", split: Split::Pods, fate: Fate::Switched };
 pub const ROUTE_ABORT: Play = Play { name: "route-abort", split: Split::Route, fate: Fate::Aborted };
@@ -87,7 +90,7 @@ impl User<'_> {
         self.until("the first release serves", |object| phase(object) == "Active").await;
         self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.1.0", play));
         match play.fate {
-            Fate::TakesOver => {
+            Fate::TakesOver | Fate::SpeaksGrpc => {
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
                     .await;
             }
@@ -108,12 +111,20 @@ impl User<'_> {
         tokio::time::sleep(REST).await;
     }
 
-    /// The canary of other scenarios with short holds.
+    /// The canary of other scenarios with short holds; by a route with pins, a mirror, and a field that the route lacks.
     fn deployment(&self, version: &str, play: &Play) -> Value {
         let mut pace = crate::pace::virtual_time();
         (pace.hold, pace.drain, pace.propagation) = ("20s", "10s", "2s");
         let arena = crate::Arena { pace, ..self.0.arena("play") };
         let mut object = canary(&arena, version, play.split);
+        if play.split == Split::Route {
+            object["spec"]["traffic"]["candidateMatches"] = json!([{"headers": [{"name": "x-canary", "value": "always"}]}]);
+            object["spec"]["traffic"]["mirror"] = json!({"percent": 10});
+            match play.fate == Fate::SpeaksGrpc && version == "1.1.0" {
+                true => object["spec"]["traffic"]["protocol"] = "GRPC".into(),
+                false => object["spec"]["traffic"]["http"] = json!({"retry": {"attempts": 2}}),
+            }
+        }
         if play.fate == Fate::Switched {
             object["spec"]["strategy"] = json!({"type": "BlueGreen"});
         }
