@@ -50,7 +50,7 @@ pub fn play_within(path: &str, name: &str, time_max: Duration, body: impl AsyncF
         let gateway = Double::default();
         let answering = tokio::spawn(gateway.clone().serve(admin.clone(), namespace.clone()));
         let operator = start_operator(path, &namespace).await;
-        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway: Box::new(gateway) };
+        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway: Box::new(gateway), numbers: Box::new(crate::numbers::real::Real) };
         let played = AssertUnwindSafe(tokio::time::timeout(time_max, body(&arena))).catch_unwind().await;
         let crashed = end(operator).await;
         end(answering).await;
