@@ -314,6 +314,11 @@ fn standing<'a>(situation: &Situation<'_>, record: &'a Record) -> &'a Decision {
     if carried(situation, record) { &record.decision } else { &record.settled }
 }
 
+/// Percent that the candidate has on the cluster. What an earlier candidate had is not its own: that one is stable now.
+fn weight_on_cluster(situation: &Situation<'_>, record: &Record) -> i32 {
+    record.candidate.as_ref().map_or(0, |candidate| standing(situation, record).split.weight_of(&candidate.revision))
+}
+
 /// The cluster carries the newest decision, unchanged by others.
 fn carried(situation: &Situation<'_>, record: &Record) -> bool {
     let is_newest = |live: &Decision| live.number == record.decision.number && live.split == record.decision.split;

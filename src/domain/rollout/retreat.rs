@@ -8,7 +8,7 @@ use crate::domain::record::{Candidate, Cause, Override, REASON_MAX, Record, Retr
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::goal::widened;
 use crate::domain::rollout::{
-    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, advance, begin, carried, judge, standing, steady, target,
+    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, advance, begin, carried, judge, standing, steady, target, weight_on_cluster,
 };
 use crate::domain::settings::{FULL_WEIGHT, TrafficMode};
 use crate::domain::size::{pods_for_weight, weight_covered};
@@ -97,7 +97,7 @@ fn missed_deadline(situation: &Situation<'_>, record: &Record, candidate: &Candi
 /// Plans the next move of the way back for `why`.
 pub(super) fn plan(situation: &Situation<'_>, record: Record, why: Retreat) -> Plan {
     let Some(candidate) = record.candidate.clone() else { return steady::stay(situation, record) };
-    let stands = standing(situation, &record).split.candidate_weight();
+    let stands = weight_on_cluster(situation, &record);
     let weight = weight_left(situation, &record, &candidate, stands);
     let decided = record.decision.cause == why.cause && record.decision.split.candidate_weight() == weight && !record.pending();
     if candidate.retreat.is_none() || !decided {

@@ -405,3 +405,19 @@ fn remembered_times_are_whole_seconds_and_no_wait_is_cut_short() {
     assert_eq!(record.restarted_at.unwrap().subsec_nanosecond(), 0, "a time that status cuts would restart the pods once more");
     assert!(record.zero_since.unwrap() >= model.now(), "the drain time is counted from no sooner than the promotion");
 }
+
+#[test]
+fn version_after_a_promotion_starts_with_nothing_and_nobody_says_that_it_lost_its_pods() {
+    for traffic in [TrafficMode::Gateway, TrafficMode::ReplicaRatio] {
+        let mut model = quick(served(traffic));
+        for (version, before) in [("b", "a"), ("c", "b")] {
+            model.want(version);
+            for _ in 0..3_600 {
+                model.run(1);
+                let record = model.record();
+                assert_eq!(record.decision.cause, Cause::Advance, "{traffic:?} from {before} to {version}: {}", record.decision.reason);
+            }
+            assert_eq!(model.weight_of(version), 100, "{traffic:?}");
+        }
+    }
+}
