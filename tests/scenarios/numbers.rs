@@ -3,6 +3,10 @@
 //! Takes rates, shares and latencies by version; gives metrics that the operator finds through its ordinary metric source, in
 //! either arm. Never answers the operator itself.
 
+mod door;
+mod http;
+mod meter;
+mod prometheus;
 pub mod real;
 pub mod simulated;
 

@@ -14,7 +14,8 @@ fn promote_ends_the_hold_and_not_the_analysis_and_promote_full_goes_past_it() {
         asked(arena, Split::Route).await;
         arena.numbers.source(Source::Down);
         let mut object = held(arena, "1.1.0", Split::Route);
-        object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": 25, "holdUntil": "Promoted"}, {"weight": 50, "holdUntil": "Promoted"}]);
+        object["spec"]["strategy"]["canary"]["steps"] =
+            json!([{"weight": 25, "holdUntil": "Promoted"}, {"weight": 50, "holdUntil": "Promoted"}]);
         arena.apply("modeldeployment", object).await;
         arena.holding_at("chat", 25).await;
         arena.command("chat", "promote:1").await;
@@ -34,7 +35,8 @@ fn promoted_step_ends_once_its_numbers_are_there() {
     play("numbers_promote_then_data", async |arena| {
         asked(arena, Split::Route).await;
         let mut object = held(arena, "1.1.0", Split::Route);
-        object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": 25, "holdUntil": "Promoted"}, {"weight": 50, "holdUntil": "Promoted"}]);
+        object["spec"]["strategy"]["canary"]["steps"] =
+            json!([{"weight": 25, "holdUntil": "Promoted"}, {"weight": 50, "holdUntil": "Promoted"}]);
         arena.apply("modeldeployment", object).await;
         arena.holding_at("chat", 25).await;
         arena.command("chat", "promote:1").await;

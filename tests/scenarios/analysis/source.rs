@@ -90,7 +90,8 @@ fn empty_answers_and_no_numbers_neither_pass_nor_fail() {
 #[test]
 fn garbage_late_and_old_answers_neither_pass_nor_fail() {
     play("numbers_garbage_slow_stale", async |arena| {
-        let faults = [(Source::Garbage, "not that of a metric source"), (Source::Slow, "no answer within"), (Source::Stale, "asked for was")];
+        let faults =
+            [(Source::Garbage, "not that of a metric source"), (Source::Slow, "no answer within"), (Source::Stale, "asked for was")];
         neither_pass_nor_fail(arena, &faults).await;
     });
 }
