@@ -375,7 +375,9 @@ fn promote(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
     record.note_served(&revision, &version, situation.stamp());
     let reason = Reason::new("RolloutCompleted", format!("version {version} has all of the traffic"));
     let split = standing(situation, &record).clone();
-    let mut plan = Plan::new(Some(record), State::Serving, reason.clone()).size(situation, &revision, situation.settings.replicas);
+    // What came back in place of what the spec asks for was never as specified, not for a moment.
+    let state = if record.overriding.is_some() { State::RolledBack } else { State::Serving };
+    let mut plan = Plan::new(Some(record), state, reason.clone()).size(situation, &revision, situation.settings.replicas);
     plan.split = Some(split);
     if situation.ready(&revision) > 0 {
         plan.marks.push((revision, Mark::Served));
