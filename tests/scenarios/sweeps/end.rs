@@ -106,7 +106,7 @@ fn field(key: &str, value: &Value) -> Value {
         }
         // Windows follow from when somebody asked; what they came to does not.
         "analysis" if value["metrics"].is_array() && value["revision"].is_string() => only(value, &["revision", "comparedWith", "weight"]),
-        "evidence" => only(value, &["metric", "max", "min"]),
+        "evidence" | "grounds" => only(value, &["metric", "max", "min"]),
         _ => normal(value),
     }
 }
