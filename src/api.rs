@@ -13,12 +13,14 @@ mod duration;
 pub mod model;
 pub mod model_deployment;
 mod open_enum;
+pub mod rollback;
 mod schema;
 
 pub use crds::crds;
 pub use duration::{Duration, DurationError};
 pub use model::Model;
 pub use model_deployment::ModelDeployment;
+pub use rollback::Rollback;
 
 /// The API group of every kind here.
 pub const GROUP: &str = "modelward.dev";

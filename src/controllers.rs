@@ -8,3 +8,4 @@ pub mod inquiries;
 pub mod model;
 pub mod model_deployment;
 pub mod operator;
+pub mod rollback;

@@ -8,6 +8,7 @@ pub mod command;
 pub mod gates;
 pub mod record;
 pub mod revision;
+pub mod rollback;
 pub mod rollout;
 pub mod settings;
 pub mod size;

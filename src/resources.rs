@@ -9,6 +9,7 @@ pub mod overlay;
 pub mod ownership;
 pub mod pod;
 pub mod revision;
+pub mod rollback;
 pub mod service;
 pub mod workload;
 

@@ -162,6 +162,95 @@ fn an_expectation_that_is_not_met_fails_with_what_was_found() {
 }
 
 #[test]
+fn a_report_is_one_page_with_plots_and_the_same_seed_gives_the_same_bytes() {
+    let folder = Folder::new("report", &[("old.html", "the page of another play")]);
+    let page = |name: &str, format: &str| {
+        let file = format!("{}/{name}.html", folder.path());
+        let output = modelward(&["simulate", "examples/canary-traffic", "-o", format, "--report", &file]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        (fs::read_to_string(file).expect("the page"), stdout(&output))
+    };
+    let (first, lines) = page("old", "json");
+    assert_eq!(lines, stdout(&modelward(&["simulate", "examples/canary-traffic", "-o", "json"])), "a report changes nothing of the play");
+    assert!(first == page("new", "text").0, "the pages of two processes differ");
+    for plot in [
+        "Traffic share",
+        "Requests per second",
+        "Error rate",
+        "Latency, 95th percentile",
+        "Pods",
+        "All requests per second",
+        "errorRate, as measured",
+        "latencyP95, difference to stable",
+    ] {
+        assert!(first.contains(&format!("<h4>{plot}</h4>")), "{plot}");
+    }
+    for told in [
+        "5 of 5 expectations met",
+        "errorRate was above 0.02 in 3 measurements in a row",
+        "<td class=\"unmet\">Failed</td>",
+        "RolledBack",
+        "1.5.0, weight",
+        "default-src 'none'",
+    ] {
+        assert!(first.contains(told), "{told}");
+    }
+    assert!(!first.contains("NaN") && !first.contains("http://") && !first.contains("<script") && !first.contains(folder.path()));
+    let mut files: Vec<_> = fs::read_dir(&folder.0).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["new.html", "old.html"], "nothing else is left there");
+}
+
+#[test]
+fn a_report_of_a_world_without_traffic_says_why_there_are_no_requests_in_it() {
+    let folder = Folder::new("report-plain", &[]);
+    let file = format!("{}/page.html", folder.path());
+    let output = modelward(&["simulate", "examples/canary", "--until", "25m", "--report", &file]);
+    assert_eq!(output.status.code(), Some(1), "what is expected at the end is not so after 25 minutes");
+    let page = fs::read_to_string(file).expect("the page is written all the same");
+    assert!(
+        page.contains("This world has no traffic") && page.contains("<h4>Weight</h4>") && !page.contains("<h4>Error rate</h4>"),
+        "{page}"
+    );
+    assert!(page.contains("NOT MET") && page.contains("as asked with --until"), "{page}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_before_anything_is_played() {
+    let folder = Folder::new("report-wrong", &[]);
+    fs::create_dir_all(folder.0.join("folder.html")).expect("a folder");
+    for wrong in ["missing/page.html", "folder.html"] {
+        let output = modelward(&["simulate", "examples/canary", "--report", &format!("{}/{wrong}", folder.path())]);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{wrong}");
+        assert!(stderr(&output).starts_with("error: the report ") && stderr(&output).contains("cannot be written"), "{}", stderr(&output));
+    }
+    assert_eq!(modelward(&["simulate", "examples/canary", "--report", "examples/canary/world.yaml"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_report_is_written_although_nobody_reads_what_is_printed() {
+    let folder = Folder::new("report-closed", &[]);
+    let file = format!("{}/page.html", folder.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
+    command.args(["simulate", "examples/canary", "-o", "json", "--report", &file]).current_dir(ROOT).env_remove("RUST_LOG");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(fs::read_to_string(file).expect("the page").contains("3 of 3 expectations met"));
+}
+
+#[test]
+fn a_mistake_that_only_a_play_shows_is_in_the_report_too() {
+    let world = "apiVersion: simulation.modelward.dev/v1alpha1\nkind: World\nspec:\n  duration: 1m\n  pods: [{selector: {matchLabels: {app: nobody}}}]\n";
+    let folder = Folder::new("report-mistake", &[("w.yaml", world)]);
+    let file = format!("{}/page.html", folder.path());
+    let output = modelward(&["simulate", folder.path(), "--report", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    let page = fs::read_to_string(file).expect("the page");
+    assert!(page.contains("Mistakes in the world") && page.contains("this selector took no pod until the end"), "{page}");
+}
+
+#[test]
 fn mistakes_are_named_with_file_line_and_column_and_nothing_is_played() {
     let deployment =
         example_file("canary/v2.0.3.yaml").replace("replicas: 4", "replicas: 4\n  replcias: 5").replace("weight: 10", "weight: 101");

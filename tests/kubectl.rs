@@ -296,3 +296,41 @@ async fn everyday(kubectl: &Kubectl) {
     let requests = kubectl.listener.with(|state| state.front.request_count()).await.unwrap();
     assert!(requests > 20, "{requests}");
 }
+
+const AUTOSCALER: &str = "
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 3
+  maxReplicas: 5
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_autoscaler_scales_and_top_shows_what_it_sees() {
+    for program in programs() {
+        autoscaler(&Kubectl::start("autoscaler", &program).await);
+    }
+}
+
+fn autoscaler(kubectl: &Kubectl) {
+    let asking = DEPLOYMENT.replace("ports:", "resources: {requests: {cpu: 100m}}, ports:");
+    kubectl.run(&format!("apply -f {}", kubectl.file("web.yaml", &asking)));
+    assert!(kubectl.run(&format!("apply -f {}", kubectl.file("hpa.yaml", AUTOSCALER))).contains("created"));
+    assert!(kubectl.run("wait --for=jsonpath={.status.desiredReplicas}=3 hpa/web --timeout=60s").contains("condition met"));
+    kubectl.run("rollout status deploy/web --timeout=60s");
+    assert!(kubectl.run("wait --for=condition=ScalingActive hpa/web --timeout=60s").contains("condition met"));
+    assert!(kubectl.run("get hpa web").contains("cpu: 5%/50%"), "{}", kubectl.run("get hpa web"));
+    let described = kubectl.run("describe hpa web");
+    assert!(described.contains("SuccessfulRescale") && described.contains("New size: 3"), "{described}");
+    let top = kubectl.run("top pods --containers");
+    assert!(top.contains("5m") && top.contains("64Mi"), "{top}");
+    assert!(kubectl.run("top nodes").contains("node-1"), "{}", kubectl.run("top nodes"));
+    assert!(kubectl.fails("top pod gone").contains("NotFound"));
+    assert!(kubectl.run("api-versions").contains("external.metrics.k8s.io/v1beta1"));
+    assert!(kubectl.run("api-resources --api-group=metrics.k8s.io").contains("PodMetrics"));
+    let raw = kubectl.fails("get --raw /apis/external.metrics.k8s.io/v1beta1/namespaces/default/depth");
+    assert!(raw.contains("could not find the metric depth"), "{raw}");
+}

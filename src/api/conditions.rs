@@ -91,6 +91,22 @@ pub mod reason {
     pub const INVALID_ANALYSIS: &str = "InvalidAnalysis";
     /// A metric failed, and the version was taken back.
     pub const ANALYSIS_FAILED: &str = "AnalysisFailed";
+    /// A Rollback asked for an earlier revision.
+    pub const ROLLED_BACK: &str = "RolledBack";
+    /// A Rollback is carried out.
+    pub const ROLLBACK_STARTED: &str = "RollbackStarted";
+    /// What should go does not serve.
+    pub const NOT_NEEDED: &str = "NotNeeded";
+    /// What a Rollback asks for cannot be done.
+    pub const IMPOSSIBLE: &str = "Impossible";
+    /// A Rollback was not done in time.
+    pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+    /// Another decision came in between.
+    pub const OVERTAKEN: &str = "Overtaken";
+    /// Traffic goes back.
+    pub const IN_PROGRESS: &str = "InProgress";
+    /// The earlier revision has all of the traffic.
+    pub const COMPLETED: &str = "Completed";
     /// A metric has no data: its source is broken, or says nothing.
     pub const NO_DATA: &str = "NoData";
     /// The source works, and a step needs more requests.

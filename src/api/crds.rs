@@ -8,12 +8,12 @@ use kube::core::CustomResourceExt;
 use serde_json::{Value, json};
 
 use crate::api::conditions;
-use crate::api::{Model, ModelDeployment};
+use crate::api::{Model, ModelDeployment, Rollback};
 
 /// One CRD per kind, sorted by name.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![finished(ModelDeployment::crd()), finished(Model::crd())]
+    vec![finished(ModelDeployment::crd()), finished(Model::crd()), finished(Rollback::crd())]
 }
 
 fn finished(crd: CustomResourceDefinition) -> CustomResourceDefinition {
@@ -65,10 +65,11 @@ mod tests {
     use super::{crds, tidy};
 
     #[test]
-    fn both_kinds_are_served_with_their_subresources() {
+    fn all_kinds_are_served_with_their_subresources() {
         let names: Vec<_> = crds().into_iter().map(|crd| (crd.metadata.name.unwrap(), crd.spec.versions)).collect();
         assert_eq!(names[0].0, "modeldeployments.modelward.dev");
         assert_eq!(names[1].0, "models.modelward.dev");
+        assert_eq!(names[2].0, "rollbacks.modelward.dev");
         let scale = names[0].1[0].subresources.clone().unwrap().scale.unwrap();
         assert_eq!(scale.label_selector_path.as_deref(), Some(".status.selector"));
         for (name, versions) in &names {

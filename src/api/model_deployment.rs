@@ -39,6 +39,8 @@ use crate::api::schema;
 pub const DEFAULT_PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// `revisionHistoryLimit` when the spec gives none.
 pub const DEFAULT_REVISION_HISTORY_LIMIT: i32 = 10;
+/// `rollbackHistoryLimit` when the spec gives none.
+pub const DEFAULT_ROLLBACK_HISTORY_LIMIT: i32 = 10;
 /// `environment` when the spec gives none: the one that asks most.
 pub const DEFAULT_ENVIRONMENT: &str = "production";
 /// The longest name of a ModelDeployment: `-`, a hash of at most ten characters, and what Kubernetes appends to pod names must fit.
@@ -144,6 +146,12 @@ pub struct ModelDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub revision_history_limit: Option<i32>,
+
+    /// How many Rollbacks that the operator made itself are kept once they are over, 1 to 100. Default 10. Those of others are never
+    /// removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub rollback_history_limit: Option<i32>,
 }
 
 /// What the container asks for and may use.
@@ -226,6 +234,7 @@ impl Default for ModelDeploymentSpec {
             paused: false,
             progress_deadline: None,
             revision_history_limit: None,
+            rollback_history_limit: None,
         }
     }
 }

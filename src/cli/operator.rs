@@ -3,9 +3,10 @@
 //! Takes a cluster from the kubeconfig or from the pod that this runs in; gives logs on standard error, metrics and probes over
 //! HTTP. SIGINT and SIGTERM end it in order: no new work, passes that run may end.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -17,6 +18,8 @@ use tokio::sync::Notify;
 use super::output::Failure;
 use super::stop::stop_signal;
 use crate::controllers::operator::{Operator, Options};
+use crate::metric_source::Sources;
+use crate::metric_source::config::OperatorConfiguration;
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::probes;
 use crate::runtime::telemetry::logs::{self, LogFormat};
@@ -38,6 +41,10 @@ pub struct Arguments {
     /// Fairness).
     #[arg(long, value_name = "N")]
     qps: Option<NonZeroU32>,
+    /// The operator's configuration: metric providers and profiles (docs/metrics.md). Without it there are no providers, and the built-in
+    /// profiles.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// How lines of the log look.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     log_format: Format,
@@ -88,7 +95,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::default());
-    let client = requests::counted(client(arguments).await?, Arc::clone(&metrics), Arc::clone(&clock));
+    let configuration = configuration(arguments.config.as_deref())?;
+    let (client, forbidden) = client(arguments).await?;
+    let client = requests::counted(client, Arc::clone(&metrics), Arc::clone(&clock));
+    let sources = Sources::from_configuration(&configuration, &forbidden);
+    let sources = sources.map_err(|error| Failure::of("a metric provider cannot be used", &error))?;
     let listener = TcpListener::bind(arguments.metrics_address).await.map_err(|error| {
         let what = format!("cannot listen on {}; choose another --metrics-address", arguments.metrics_address);
         Failure::of(&what, &error)
@@ -98,6 +109,8 @@ async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failu
         concurrency: usize::from(arguments.concurrency),
         requests_per_second: arguments.qps,
         instance: instance(),
+        sources,
+        profiles: configuration.metric_profiles,
         ..Options::default()
     };
     let stopped = Arc::new(Notify::new());
@@ -120,11 +133,33 @@ async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failu
 }
 
 /// A client without kube's own retries: what fails is for the queue's backoff.
-async fn client(arguments: &Arguments) -> Result<Client, Failure> {
+async fn client(arguments: &Arguments) -> Result<(Client, BTreeSet<IpAddr>), Failure> {
     let mut config = config(arguments).await?;
     config.default_retry = false;
     let where_to = config.cluster_url.to_string();
-    Client::try_from(config).map_err(|error| Failure::of(&format!("no client can be made for {where_to}"), &error))
+    let forbidden = addresses(&config).await;
+    let client = Client::try_from(config).map_err(|error| Failure::of(&format!("no client can be made for {where_to}"), &error))?;
+    Ok((client, forbidden))
+}
+
+/// The addresses of the API server: no metric provider may lead there.
+async fn addresses(config: &Config) -> BTreeSet<IpAddr> {
+    let Some(host) = config.cluster_url.host() else { return BTreeSet::new() };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse() {
+        return BTreeSet::from([address]);
+    }
+    let port = config.cluster_url.port_u16().unwrap_or(443);
+    tokio::net::lookup_host((host, port)).await.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
+}
+
+/// The file, or what holds without one.
+fn configuration(file: Option<&Path>) -> Result<OperatorConfiguration, Failure> {
+    let Some(file) = file else { return Ok(OperatorConfiguration::without_file()) };
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::of(&format!("{shown} cannot be read"), &error))?;
+    OperatorConfiguration::parse(&text)
+        .map_err(|error| Failure::Failed(error.0.iter().map(|mistake| format!("{shown}: {mistake}")).collect()))
 }
 
 async fn config(arguments: &Arguments) -> Result<Config, Failure> {
@@ -158,5 +193,18 @@ mod tests {
         for wrong in ["", "Team", "-a", "a-", "a.b", &"a".repeat(64)] {
             assert!(namespace(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn mistakes_of_the_configuration_name_file_and_place() {
+        let folder = std::env::temp_dir().join(format!("modelward-configuration-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("config.yaml");
+        std::fs::write(&file, "apiVersion: config.modelward.dev/v1alpha1\nkind: OperatorConfiguration\nmetricProvider: []\n").unwrap();
+        let Err(Failure::Failed(lines)) = configuration(Some(&file)) else { panic!("an unknown field is taken") };
+        assert!(lines[0].contains("config.yaml: line 3"), "{lines:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(configuration(Some(&file)).is_err());
+        assert!(configuration(None).unwrap().metric_providers.is_empty());
     }
 }

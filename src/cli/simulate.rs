@@ -1,12 +1,15 @@
 //! The verb `simulate`: plays a release in a simulated cluster in virtual time, and tells what happened and why.
 //!
-//! Takes files and folders; gives a timeline, the state at the end, and the verdicts of the world's expectations. No network,
-//! no files written. The same seed gives the same bytes, for one build on one architecture.
+//! Takes files and folders; gives a timeline, the state at the end, and the verdicts of the world's expectations, and a page of
+//! it all if one is asked for. No network, no other files written. The same seed gives the same bytes, for one build on one architecture.
 
 pub mod difference;
 pub mod end_state;
 pub mod line;
+mod recording;
 mod report;
+mod report_file;
+mod report_page;
 pub mod timeline;
 
 use std::path::PathBuf;
@@ -17,12 +20,16 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
+use self::line::Line;
 use self::report::Report;
+use self::report_file::ReportFile;
+use self::report_page::data::Ended;
 use self::timeline::Timeline;
 use super::embedded::{self, Embedded};
 use super::output::{Failure, Output};
 use crate::sim::service::{SimServer, World};
 use crate::sim::world::duration;
+use crate::sim::world::place::Problems;
 use crate::sim::world::play::{Play, Verdict};
 use crate::sim::world::scene::DURATION_MAX;
 use crate::sim::world::sources::Sources;
@@ -53,6 +60,9 @@ pub struct Arguments {
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
+    /// Write an HTML page with plots; a file that exists is replaced.
+    #[arg(long, value_name = "FILE.html", value_parser = report_file::parse)]
+    report: Option<PathBuf>,
 }
 
 /// How a simulation is printed.
@@ -101,24 +111,28 @@ impl Ending {
 /// Mistakes in the documents, objects that are refused, expectations that are not met.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let sources = embedded::read(&arguments.paths)?;
+    let page = arguments.report.as_deref().map(ReportFile::prepare).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| Failure::of("the runtime cannot be started", &error))?;
-    runtime.block_on(play(arguments, sources, output))
+    runtime.block_on(play(arguments, sources, page, output))
 }
 
-async fn play(arguments: &Arguments, sources: Sources, output: &mut Output) -> Result<(), Failure> {
+async fn play(arguments: &Arguments, sources: Sources, page: Option<ReportFile>, output: &mut Output) -> Result<(), Failure> {
     let start: Timestamp = START.parse().map_err(|error: jiff::Error| Failure::of("the start", &error))?;
     let (end, ending) = end_of(arguments.until, sources.world.duration);
     let name = sources.world.name.clone();
     let mut play =
         Play::set_up(arguments.seed, start, sources, &embedded::definitions()).map_err(|problems| embedded::mistakes(&problems))?;
     let timeline = embedded::follow(&mut play);
+    if let Some(page) = &page {
+        page.follow(&name, arguments.seed, &mut play);
+    }
     play.begin().map_err(|problems| embedded::mistakes(&problems))?;
     let mut report = Report::new(start, arguments.output, output);
-    report.begin(&name, arguments.seed)?;
+    report.begin(&name, arguments.seed).or_else(|failure| unheard(failure, page.as_ref()))?;
     let (server, service) = SimServer::start(play);
     let operator = Embedded::start(&service, start);
-    let stage = Stage { server, operator, timeline, began: Instant::now(), end, ending };
+    let stage = Stage { server, operator, timeline, page, began: Instant::now(), end, ending };
     let ending = stage.run(&mut report).await?;
     stage.finish(ending, &mut report).await
 }
@@ -133,11 +147,17 @@ fn end_of(until: Option<SignedDuration>, world: Option<SignedDuration>) -> (Sign
     }
 }
 
+/// That nobody reads what is printed ends a play, unless there is to be a page of it.
+fn unheard(failure: Failure, page: Option<&ReportFile>) -> Result<(), Failure> {
+    if page.is_some() && matches!(failure, Failure::Closed) { Ok(()) } else { Err(failure) }
+}
+
 /// Everything that runs.
 struct Stage {
     server: SimServer<Play>,
     operator: Embedded,
     timeline: Arc<Mutex<Timeline>>,
+    page: Option<ReportFile>,
     began: Instant,
     end: SignedDuration,
     ending: Ending,
@@ -159,7 +179,8 @@ impl Stage {
                 let play = &state.world;
                 (play.simulation.cluster.now(), play.next_planned().is_none() && play.simulation.is_quiet(), play.has_problems())
             });
-            report.lines(embedded::lock(&self.timeline).told_until(now))?;
+            let lines = embedded::lock(&self.timeline).told_until(now);
+            self.tell(lines, report)?;
             if mistake {
                 return Ok(Ending::Mistake);
             }
@@ -170,39 +191,75 @@ impl Stage {
         }
     }
 
-    /// What the world itself did and was warned of.
+    /// Prints lines of the timeline, and keeps them for the page.
+    fn tell(&self, lines: Vec<Line>, report: &mut Report<'_>) -> Result<(), Failure> {
+        if let Some(page) = &self.page {
+            page.recorder().lines(&lines);
+        }
+        report.lines(lines).or_else(|failure| unheard(failure, self.page.as_ref()))
+    }
+
+    /// What the world itself did and was warned of, and what has become of requests.
     fn collect(&self, play: &mut Play, report: &mut Report<'_>) {
+        if let Some(page) = &self.page {
+            page.recorder().look(play.simulation.traffic());
+        }
         for happening in play.take_happenings() {
             embedded::lock(&self.timeline).happened(&happening);
         }
         for warning in play.take_warnings() {
             report.say(&format!("warning: {warning}"));
+            if let Some(page) = &self.page {
+                page.recorder().recording().warnings.push(warning);
+            }
         }
     }
 
     /// Tells how it ended.
     async fn finish(self, ending: Ending, report: &mut Report<'_>) -> Result<(), Failure> {
-        let end = self.end;
-        let (elapsed, rows, verdicts, unjudged) = self.server.with(|state| {
-            let play = &mut state.world;
-            if !matches!(ending, Ending::Quiet | Ending::Mistake) {
-                play.advance(play.start() + end);
-            }
-            let verdicts = play.finish(matches!(ending, Ending::Until | Ending::Mistake));
-            self.collect(play, report);
-            (play.elapsed(), end_state::rows(&play.simulation.cluster), verdicts, play.unjudged())
-        });
-        report.lines(embedded::lock(&self.timeline).rest())?;
-        let broken = self.operator.stop().await;
-        report.end(elapsed, ending.words(), &rows)?;
-        let verdicts = verdicts.map_err(|problems| embedded::mistakes(&problems))?;
-        report.verdicts(&verdicts, unjudged)?;
-        report.flush()?;
+        let (ended, mistakes) = self.server.with(|state| self.close(&mut state.world, ending, report));
+        let lines = embedded::lock(&self.timeline).rest();
+        self.tell(lines, report)?;
+        let Self { operator, page, .. } = self;
+        let broken = operator.stop().await;
+        let mut printed = report.end(ended.elapsed, ending.words(), &ended.rows);
+        if mistakes.is_empty() {
+            printed = printed.and_then(|()| report.verdicts(&ended.verdicts, ended.unjudged)).and_then(|()| report.flush());
+        }
+        let met = ended.verdicts.iter().all(Verdict::is_met);
+        if let Some(page) = &page {
+            page.recorder().recording().end = ended;
+            page.write()?;
+        }
+        printed.or_else(|failure| unheard(failure, page.as_ref()))?;
         match broken {
+            _ if !mistakes.is_empty() => Err(embedded::mistakes(&mistakes)),
             Some(why) => Err(Failure::new(why)),
-            None if verdicts.iter().all(Verdict::is_met) => Ok(()),
+            None if met => Ok(()),
             None => Err(Failure::NotMet),
         }
+    }
+
+    /// The world's end.
+    fn close(&self, play: &mut Play, ending: Ending, report: &mut Report<'_>) -> (Ended, Problems) {
+        if !matches!(ending, Ending::Quiet | Ending::Mistake) {
+            play.advance(play.start() + self.end);
+        }
+        let judged = play.finish(matches!(ending, Ending::Until | Ending::Mistake));
+        self.collect(play, report);
+        if let Some(page) = &self.page {
+            page.recorder().look_last(play.simulation.traffic());
+        }
+        let (verdicts, mistakes) = judged.map_or_else(|problems| (Vec::new(), problems), |verdicts| (verdicts, Problems::new()));
+        let ended = Ended {
+            elapsed: play.elapsed(),
+            ending: ending.words().1.to_owned(),
+            rows: end_state::rows(&play.simulation.cluster),
+            verdicts,
+            unjudged: play.unjudged(),
+            mistakes: mistakes.iter().map(ToString::to_string).collect(),
+        };
+        (ended, mistakes)
     }
 }
 

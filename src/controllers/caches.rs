@@ -9,7 +9,7 @@ use kube::Resource;
 use kube::core::{ApiResource, GroupVersionKind, Selector};
 use serde_json::Value;
 
-use crate::api::{Model, ModelDeployment};
+use crate::api::{Model, ModelDeployment, Rollback};
 use crate::resources::{labels, ownership};
 use crate::runtime::cache::Watched;
 use crate::runtime::intern::Interner;
@@ -88,6 +88,34 @@ impl Watched for Ours<ModelDeployment> {
     fn index(&self, object: &Value) -> Vec<String> {
         let namespace = text(object, "/metadata/namespace").unwrap_or_default();
         text(object, "/spec/model").map(|model| deployment_index(namespace, model)).into_iter().collect()
+    }
+}
+
+impl Watched for Ours<Rollback> {
+    type Row = Arc<Rollback>;
+
+    fn resource(&self) -> ApiResource {
+        ApiResource::erase::<Rollback>(&())
+    }
+
+    fn namespace(&self) -> Option<String> {
+        self.scope.clone()
+    }
+
+    /// CRDs of an earlier release may lack the kind: what runs goes on without records.
+    fn optional(&self) -> bool {
+        true
+    }
+
+    fn project(&self, object: &Value) -> Result<Self::Row, String> {
+        let mut rollback: Rollback = serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
+        rollback.meta_mut().managed_fields = None;
+        Ok(Arc::new(rollback))
+    }
+
+    fn index(&self, object: &Value) -> Vec<String> {
+        let namespace = text(object, "/metadata/namespace").unwrap_or_default();
+        text(object, "/spec/deployment").map(|deployment| deployment_index(namespace, deployment)).into_iter().collect()
     }
 }
 

@@ -75,12 +75,13 @@ impl Reconciler for ModelDeployments {
         let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
         let target = self.target(&observed, &valid).await;
         let numbers = Numbers { answers: self.inquiries.take(&key), in_vain: self.inquiries.in_vain(&key) };
-        let plan = decide::decide(&observed, &valid, &target, &numbers);
+        let mut plan = decide::decide(&observed, &valid, &target, &numbers);
         let askings = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
         match hands.carry_out(&plan).await {
             Ok(()) => {
-                let next = self.report(&observed, &valid, &plan, retry_at(&target, observed.now)).await?;
+                let retry = self.announce(&hands, &mut plan).await.or(retry_at(&target, observed.now));
+                let next = self.report(&observed, &valid, &plan, retry).await?;
                 self.inquiries.ask(&key, askings);
                 Ok(next)
             }
@@ -112,6 +113,17 @@ impl ModelDeployments {
 
     fn forget(&self, key: &ObjectKey) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Records a way back that the operator took by itself. That it cannot be recorded keeps nothing else; returns when to try again.
+    async fn announce(&self, hands: &Hands<'_>, plan: &mut Plan) -> Option<Timestamp> {
+        let overriding = plan.announce.take()?;
+        let error = hands.announce(&overriding).await.err()?;
+        tracing::warn!(%error, deployment = %hands.observed.entry.key, "a rollback could not be recorded");
+        if let Some(overriding) = plan.record.as_mut().and_then(|record| record.overriding.as_mut()) {
+            overriding.recorded = false;
+        }
+        Some(self.clock.now() + RETRY_AFTER)
     }
 
     /// The revision that the spec asks for. The pods of a new one are shown to the API server before anything moves; of a
@@ -205,6 +217,7 @@ impl ModelDeployments {
             look_at: None,
             notes: Vec::new(),
             due: None,
+            announce: None,
             ..plan
         };
         self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;

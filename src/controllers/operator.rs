@@ -7,11 +7,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use kube::Client;
 
-use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope};
+use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope, deployment_index};
 use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
 use crate::controllers::model_deployment::ModelDeployments;
 use crate::controllers::model_deployment::observe::Caches;
+use crate::controllers::rollback::Rollbacks;
 use crate::domain::analysis::profile::Profiles;
 use crate::kube_io::Writer;
 use crate::kube_io::events::Recorder;
@@ -88,6 +89,7 @@ impl Operator {
         );
         let handle = add_deployments(&mut driver, &caches, controller, options.concurrency);
         inquiries.wake(handle);
+        add_rollbacks(&mut driver, &caches, writer.clone(), Arc::clone(&clock), options.concurrency);
         add_models(&mut driver, &caches, writer, clock, options.concurrency);
         for cache in all(&caches) {
             driver.watch(cache);
@@ -125,19 +127,21 @@ fn caches(scope: &Scope) -> Caches {
         records: Cache::new(Children::records(scope.clone())),
         routes: Cache::new(Children::routes(scope.clone())),
         pods: Cache::new(Pods::new(scope.clone())),
+        rollbacks: Cache::new(Ours::new(scope.clone())),
     }
 }
 
 fn all(caches: &Caches) -> Vec<Arc<dyn AnyCache>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, pods } = caches;
-    let mut all: Vec<Arc<dyn AnyCache>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _];
+    let Caches { deployments, models, workloads, services, budgets, records, routes, pods, rollbacks } = caches;
+    let mut all: Vec<Arc<dyn AnyCache>> =
+        vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _, Arc::clone(rollbacks) as _];
     all.extend([workloads, services, budgets, records, routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
     all
 }
 
 fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, pods: _ } = caches;
-    let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _];
+    let Caches { deployments, models, workloads, services, budgets, records, routes, pods: _, rollbacks } = caches;
+    let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(rollbacks) as _];
     all.extend([workloads, services, budgets, records, routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
     all
 }
@@ -146,9 +150,10 @@ fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelD
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
     handle.on_own_change(&caches.deployments);
     wake_by_children(&handle, caches);
+    handle.on_change(&caches.rollbacks, |change| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
     let deployments = Arc::clone(&caches.deployments);
     handle.on_change(&caches.models, move |change| {
-        let users = deployments.indexed(&crate::controllers::caches::deployment_index(&change.key.namespace, &change.key.name));
+        let users = deployments.indexed(&deployment_index(&change.key.namespace, &change.key.name));
         let matters = !same(change, |old, new| old.spec == new.spec);
         if matters { users.iter().map(|entry| entry.key.clone()).collect() } else { Vec::new() }
     });
@@ -183,6 +188,19 @@ fn owners<R>(change: &Change<R>) -> Vec<ObjectKey> {
     let mut owners: Vec<ObjectKey> = [&change.old, &change.new].into_iter().flatten().filter_map(owner).collect();
     owners.dedup();
     owners
+}
+
+/// A Rollback is looked at when it changes, and when its deployment does, until it is over.
+fn add_rollbacks(driver: &mut Driver, caches: &Arc<Caches>, writer: Writer, clock: Arc<dyn Clock>, concurrency: usize) {
+    let controller = Rollbacks { caches: Arc::clone(caches), writer, clock };
+    let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
+    handle.on_own_change(&caches.rollbacks);
+    let rollbacks = Arc::clone(&caches.rollbacks);
+    handle.on_change(&caches.deployments, move |change| {
+        let about = rollbacks.indexed(&deployment_index(&change.key.namespace, &change.key.name));
+        let open = about.iter().filter(|entry| entry.row.as_ref().is_ok_and(|rollback| !rollback.is_over()));
+        open.map(|entry| entry.key.clone()).collect()
+    });
 }
 
 fn add_models(driver: &mut Driver, caches: &Arc<Caches>, writer: Writer, clock: Arc<dyn Clock>, concurrency: usize) {

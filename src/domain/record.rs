@@ -72,7 +72,7 @@ pub struct Override {
     pub revision: RevisionName,
     /// The spec's revision that it stands against; it ends when the spec asks for another.
     pub against: RevisionName,
-    /// Who decided: `abort`, `progressDeadline` or `analysis`.
+    /// Who decided: `abort`, `progressDeadline`, `analysis`, or `rollback/` and the name of a Rollback.
     pub by: String,
     /// Since when.
     pub since: Timestamp,
@@ -81,6 +81,14 @@ pub struct Override {
     /// What it rests on, if metrics decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Grounds>,
+    /// The revision that was left for it.
+    pub left: RevisionName,
+    /// Number of the decision that it came with.
+    #[serde(default)]
+    pub number: i64,
+    /// There is a Rollback that records it, or none is needed.
+    #[serde(default)]
+    pub recorded: bool,
 }
 
 /// A rollout's way back.
@@ -163,7 +171,9 @@ impl Decision {
             && named(&self.split.stable)
             && short(&self.reason)
             && self.nonce.as_ref().is_none_or(|nonce| nonce.chars().count() <= NAME_MAX)
-            && overriding.is_none_or(|given| named(&given.revision) && named(&given.against) && short(&given.by) && short(&given.reason))
+            && overriding.is_none_or(|given| {
+                named(&given.revision) && named(&given.against) && named(&given.left) && short(&given.by) && short(&given.reason)
+            })
     }
 }
 
@@ -195,6 +205,8 @@ pub struct Record {
     pub history: Vec<Served>,
     /// Since when the present state holds.
     pub since: Timestamp,
+    /// Uid of the last Rollback that was carried out.
+    pub rollback: Option<String>,
     /// The analysis of the revision that is, or last was, judged.
     pub analysis: Option<Progress>,
 }
@@ -224,6 +236,7 @@ impl Record {
             command: None,
             history: Vec::new(),
             since: now,
+            rollback: None,
             analysis: None,
         }
     }
@@ -231,6 +244,11 @@ impl Record {
     /// A newer decision is waiting to be put on the cluster.
     pub fn pending(&self) -> bool {
         self.decision.number > self.settled.number
+    }
+
+    /// The weight that the candidate was last seen to have, percent; 0 without one.
+    pub fn settled_weight(&self) -> i32 {
+        self.candidate.as_ref().map_or(0, |candidate| self.settled.split.weight_of(&candidate.revision))
     }
 
     /// The next decision, built on this record's number, nonce and override.

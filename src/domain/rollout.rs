@@ -23,8 +23,9 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use crate::domain::analysis::take_in::Answered;
 use crate::domain::command::Command;
-use crate::domain::record::{Decision, Record};
+use crate::domain::record::{Decision, Override, Record};
 use crate::domain::revision::{RevisionName, RevisionView, Revisions};
+use crate::domain::rollback::Order;
 use crate::domain::settings::Settings;
 use crate::domain::size::surge_pods;
 
@@ -96,6 +97,8 @@ pub struct Situation<'a> {
     pub record: Option<&'a Record>,
     /// The command in the annotation.
     pub command: Option<&'a Command>,
+    /// The Rollback that is to be carried out.
+    pub rollback: Option<&'a Order>,
     /// What metrics said.
     pub answers: &'a [Answered],
     /// Up to which moment a metric was asked for in vain, by its name.
@@ -172,6 +175,8 @@ pub enum Mark {
     Served,
     /// It was given up.
     Failed(String),
+    /// It had everything, and was given up afterwards.
+    FailedInService(String),
     /// It is tried again.
     Retried,
 }
@@ -210,6 +215,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// What to ask of metrics before the next decision.
     pub due: Option<Due>,
+    /// The override that a Rollback has to record.
+    pub announce: Option<Override>,
 }
 
 impl Plan {
@@ -226,6 +233,7 @@ impl Plan {
             look_at: None,
             notes: Vec::new(),
             due: None,
+            announce: None,
         }
     }
 
@@ -287,6 +295,7 @@ pub fn decide(situation: &Situation<'_>) -> Plan {
     };
     let (record, mut notes) = obey::command(situation, remembered);
     let record = obey::end_override(situation, record);
+    let record = obey::rollback(situation, record, &mut notes);
     let record = judge::take_in(situation, record);
     let plan = match &record.candidate {
         None => retreat::after_promotion(situation, record),
@@ -297,7 +306,7 @@ pub fn decide(situation: &Situation<'_>) -> Plan {
     };
     let mut plan = cleanup::leftovers(situation, plan).bounded(situation);
     notes.append(&mut plan.notes);
-    judge::ask(situation, Plan { notes, ..plan })
+    retreat::announced(judge::ask(situation, Plan { notes, ..plan }))
 }
 
 /// The revision that should serve, overrides applied; `None` while the spec cannot be resolved.
@@ -314,8 +323,8 @@ fn standing<'a>(situation: &Situation<'_>, record: &'a Record) -> &'a Decision {
     if carried(situation, record) { &record.decision } else { &record.settled }
 }
 
-/// Percent that the candidate has on the cluster. What an earlier candidate had is not its own: that one is stable now.
-fn weight_on_cluster(situation: &Situation<'_>, record: &Record) -> i32 {
+/// The weight that the candidate has on the cluster. A split of an earlier rollout, in which others took part, gives it none.
+fn stands(situation: &Situation<'_>, record: &Record) -> i32 {
     record.candidate.as_ref().map_or(0, |candidate| standing(situation, record).split.weight_of(&candidate.revision))
 }
 

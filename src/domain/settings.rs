@@ -67,6 +67,8 @@ pub struct Settings {
     pub paused: bool,
     /// What the numbers of a new version have to be; none: time alone decides.
     pub analysis: Option<Criteria>,
+    /// Rollbacks that the operator made, to keep.
+    pub rollback_history_limit: usize,
     /// Records of former revisions to keep.
     pub revision_history_limit: usize,
 }

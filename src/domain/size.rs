@@ -120,6 +120,7 @@ mod tests {
             progress_deadline: SignedDuration::from_secs(600),
             paused: false,
             analysis: None,
+            rollback_history_limit: 10,
             revision_history_limit: 10,
         }
     }

@@ -6,11 +6,12 @@
 //! nothing changes they write nothing and schedule nothing.
 //!
 //! Simulated: Deployments, ReplicaSets, scheduling, kubelets, nodes, EndpointSlices and Endpoints, garbage collection,
-//! namespaces, quotas, disruption budgets, aggregated ClusterRoles, a gateway. Stored only, because nothing here acts on them: StatefulSets,
-//! DaemonSets, Jobs, CronJobs, ReplicationControllers, HorizontalPodAutoscalers, Ingresses, volumes and claims. Not
-//! simulated: heartbeats and leases of nodes, the time-to-live of Events, request limits of the controllers' clients,
+//! namespaces, quotas, disruption budgets, aggregated ClusterRoles, horizontal autoscalers, a gateway, KEDA. Stored only, because
+//! nothing here acts on them: StatefulSets, DaemonSets, Jobs, CronJobs, ReplicationControllers, Ingresses, volumes and claims.
+//! Not simulated: heartbeats and leases of nodes, the time-to-live of Events, request limits of the controllers' clients,
 //! preemption by priority.
 
+pub mod autoscaler;
 pub mod backoff;
 pub mod client;
 pub mod cluster_roles;
@@ -22,6 +23,7 @@ pub mod endpoint_slice;
 pub mod events;
 pub mod garbage_collector;
 pub mod gateway;
+pub mod keda;
 pub mod labels;
 pub mod namespaces;
 pub mod nodes;
@@ -81,6 +83,10 @@ pub struct Actors {
     pub gateways: gateway::Gateways,
     /// ClusterRoles that gather the rules of others.
     pub cluster_roles: cluster_roles::ClusterRoles,
+    /// Horizontal autoscalers.
+    pub autoscalers: autoscaler::Autoscalers,
+    /// The double of KEDA.
+    pub keda: keda::Keda,
 }
 
 /// Place of [`Actors::pods`] among all.
@@ -89,10 +95,14 @@ pub const PODS: usize = 6;
 pub const NODES: usize = 7;
 /// Place of [`Actors::gateways`] among all.
 pub const GATEWAYS: usize = 10;
+/// Place of [`Actors::autoscalers`] among all.
+pub const AUTOSCALERS: usize = 12;
+/// Place of [`Actors::keda`] among all.
+pub const KEDA: usize = 13;
 
 impl Actors {
     /// In the order in which they act when they are due at the same time.
-    pub fn all(&mut self) -> [&mut dyn Actor; 12] {
+    pub fn all(&mut self) -> [&mut dyn Actor; 14] {
         [
             &mut self.namespaces,
             &mut self.garbage_collector,
@@ -106,6 +116,8 @@ impl Actors {
             &mut self.disruption_budgets,
             &mut self.gateways,
             &mut self.cluster_roles,
+            &mut self.autoscalers,
+            &mut self.keda,
         ]
     }
 

@@ -1,7 +1,7 @@
 //! Discovery: which groups, versions and resources are served, in the aggregated and in the older form.
 //!
 //! Takes the registry of kinds, gives JSON documents. Never touches objects. Resources that hold no objects (the review
-//! kinds) are listed here and answered in `sim::routes`.
+//! kinds, and what the metrics APIs measure) are listed here and answered elsewhere.
 
 mod aggregated;
 mod plain;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha512};
 
 use crate::sim::kinds::{Kinds, Resource};
+use crate::sim::metrics_api::{CUSTOM_GROUP, EXTERNAL_GROUP, RESOURCE_GROUP, VERSION as METRICS_VERSION};
 
 pub use self::aggregated::document as aggregated_document;
 pub use self::plain::{api_versions, group, group_list, resource_list};
@@ -42,6 +43,26 @@ pub const REVIEWS: &[Review] = &[
     Review { group: AUTHORIZATION, version: "v1", plural: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false },
 ];
 
+/// A resource of the metrics APIs: read only, and stored nowhere.
+#[derive(Debug)]
+pub struct Measured {
+    /// Plural name.
+    pub plural: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// In namespaces.
+    pub namespaced: bool,
+}
+
+/// What `metrics.k8s.io` has. The resources of the other two groups are named by their metrics, and are not listed.
+const MEASURED: &[Measured] = &[
+    Measured { plural: "nodes", kind: "NodeMetrics", namespaced: false },
+    Measured { plural: "pods", kind: "PodMetrics", namespaced: true },
+];
+
+/// What can be done with them.
+const MEASURED_VERBS: [&str; 2] = ["get", "list"];
+
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const AUTHORIZATION: &str = "authorization.k8s.io";
 
@@ -55,6 +76,7 @@ pub fn review(group: &str, version: &str, plural: &str) -> Option<&'static Revie
 struct Contents {
     resources: Vec<Arc<Resource>>,
     reviews: Vec<&'static Review>,
+    measured: &'static [Measured],
 }
 
 /// Groups by name (core is the empty one), each with its versions, the preferred one first.
@@ -70,6 +92,10 @@ impl Groups {
         for review in REVIEWS {
             let versions = groups.entry(review.group.to_owned()).or_default();
             versions.entry(review.version.to_owned()).or_default().reviews.push(review);
+        }
+        for group in [RESOURCE_GROUP, CUSTOM_GROUP, EXTERNAL_GROUP].into_iter().filter(|_| kinds.has_metrics_apis()) {
+            let contents = groups.entry(group.to_owned()).or_default().entry(METRICS_VERSION.to_owned()).or_default();
+            contents.measured = if group == RESOURCE_GROUP { MEASURED } else { &[] };
         }
         let sorted = groups.into_iter().map(|(group, versions)| {
             let mut versions: Vec<_> = versions.into_iter().collect();

@@ -250,6 +250,7 @@ pub struct Kinds {
     versions: BTreeMap<(String, String, String), Arc<Resource>>,
     /// `plural.group` to the version that is used when none is named.
     preferred: BTreeMap<String, Arc<Resource>>,
+    metrics_apis: bool,
 }
 
 impl Kinds {
@@ -260,6 +261,16 @@ impl Kinds {
             kinds.add(resource, true);
         }
         kinds
+    }
+
+    /// The metrics APIs stand behind this server from now on.
+    pub fn serve_metrics_apis(&mut self) {
+        self.metrics_apis = true;
+    }
+
+    /// Whether the metrics APIs stand behind this server.
+    pub fn has_metrics_apis(&self) -> bool {
+        self.metrics_apis
     }
 
     /// Adds (or replaces) one version.

@@ -12,6 +12,7 @@ mod body;
 mod escalation;
 mod impersonation;
 mod log;
+mod measured;
 mod negotiate;
 mod options;
 mod other;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use self::access::{Attributes, Authorizer, Decision, Failure, Interceptor, Observer, RequestRecord};
 pub use self::body::{BODY_BYTES_MAX, too_large};
 pub use self::impersonation::Impersonation;
+pub use self::measured::measured;
 use self::policy::Policy;
 pub use self::reply::{Answer, Reply};
 pub use self::request::{ApiRequest, Query, RequestInfo};
@@ -84,7 +86,12 @@ struct Asked<'a> {
     info: &'a RequestInfo,
     /// How many revisions behind a list is answered; 0 ordinarily.
     lag: u64,
+    /// What the metrics APIs answer, if it goes to them.
+    measured: Option<&'a Measured>,
 }
+
+/// The answer of a metrics API.
+type Measured = Result<serde_json::Value, ApiError>;
 
 /// A request with everything that was found out about it.
 struct Call<'a> {
@@ -112,6 +119,17 @@ impl Front {
 
     /// Serves a request. `open` is called at most once, for a watch.
     pub fn handle(&mut self, cluster: &mut Cluster, request: &ApiRequest, open: OpenSink<'_>) -> Served {
+        self.handle_measured(cluster, request, None, open)
+    }
+
+    /// Serves a request to which a metrics API behind this server has an answer, for those who may ask it.
+    pub fn handle_measured(
+        &mut self,
+        cluster: &mut Cluster,
+        request: &ApiRequest,
+        measured: Option<Measured>,
+        open: OpenSink<'_>,
+    ) -> Served {
         self.clock.set(cluster.now());
         let query = Query::parse(&request.query);
         let info = RequestInfo::parse(&request.method, &request.path, &query);
@@ -128,7 +146,8 @@ impl Front {
         };
         let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
         let revision = cluster.revision();
-        let asked = Asked { request, query: &query, info: &info, lag: if let Decision::Stale(lag) = &decision { *lag } else { 0 } };
+        let lag = if let Decision::Stale(lag) = &decision { *lag } else { 0 };
+        let asked = Asked { request, query: &query, info: &info, lag, measured: measured.as_ref() };
         let (answer, done) = match decision {
             Decision::FailBefore(failure) => (failed(failure), 0),
             Decision::FailAfter(failure) => {
@@ -188,7 +207,7 @@ impl Front {
     }
 
     fn serve(&mut self, cluster: &mut Cluster, asked: &Asked<'_>, open: OpenSink<'_>) -> Result<Answer, ApiError> {
-        let Asked { request, query, info, lag } = *asked;
+        let Asked { request, query, info, lag, measured } = *asked;
         let policy = self.policy();
         if let Some(impersonation) = &request.impersonation {
             impersonation.check(|by, attributes| policy.check(cluster, by, attributes))?;
@@ -196,6 +215,9 @@ impl Front {
         policy.check(cluster, &request.identity, &Attributes::of(info))?;
         if !info.is_resource {
             return self.other_path(cluster, request, query, info).map(Answer::Whole);
+        }
+        if let Some(measured) = measured {
+            return measured::reply(request, info, measured).map(Answer::Whole);
         }
         if let Some(review) = discovery::review(&info.group, &info.version, &info.resource) {
             return self.review(cluster, request, info, review).map(Answer::Whole);

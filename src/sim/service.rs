@@ -18,13 +18,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 pub use self::body::ResponseBody;
 use self::driver::Clock;
 use self::inbox::Inbox;
+use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Cluster, Identity, WatchId};
-use crate::sim::routes::{ApiRequest, Front, OpenSink, Served};
+use crate::sim::metrics_api::http::Asked;
+use crate::sim::routes::{ApiRequest, Front, OpenSink, Served, measured};
 use crate::sim::traffic::backend;
 
 /// Time from the sending of a request to its answer.
@@ -44,6 +47,12 @@ pub trait World: Send {
     /// Answers a request to the metrics backend, whose path begins with `/api/v1/` or `/-/`; none: there is no such backend.
     fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
         let _ = (request, path);
+        None
+    }
+
+    /// Answers a read of the metrics APIs; none: they are not installed.
+    fn ask_metrics_apis(&mut self, asked: &Asked) -> Option<Result<Value, ApiError>> {
+        let _ = asked;
         None
     }
 }
@@ -85,7 +94,10 @@ impl<W: World> State<W> {
     fn handle(&mut self, request: &ApiRequest, open: OpenSink<'_>) -> Served {
         let path = request.path.strip_prefix(backend::PREFIX).filter(|path| path.starts_with('/'));
         let asked = path.and_then(|path| self.world.ask_metrics(request, path));
-        asked.unwrap_or_else(|| self.front.handle(self.world.cluster(), request, open))
+        asked.unwrap_or_else(|| {
+            let measured = measured(request).and_then(|asked| self.world.ask_metrics_apis(&asked));
+            self.front.handle_measured(self.world.cluster(), request, measured, open)
+        })
     }
 }
 

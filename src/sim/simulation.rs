@@ -6,17 +6,22 @@
 
 mod hooks;
 mod metrics;
+mod metrics_apis;
 mod schedule;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use self::schedule::{Reaction, Schedule};
 pub use self::settings::Settings;
-use crate::sim::actors::Actors;
+use crate::sim::actors::{self, Actors};
+use crate::sim::api_error::ApiError;
 use crate::sim::cluster::{Change, Cluster, Commit, Identity};
+use crate::sim::metrics_api::http;
+use crate::sim::metrics_api::servers::MetricsServers;
 use crate::sim::routes::{ApiRequest, Served};
 use crate::sim::service::World;
 use crate::sim::traffic::{Traffic, backend};
@@ -33,6 +38,7 @@ pub struct Simulation {
     observers: Vec<CommitObserver>,
     traffic: Option<Traffic>,
     metrics_fault: Option<backend::Fault>,
+    metrics_servers: MetricsServers,
 }
 
 impl World for Simulation {
@@ -55,6 +61,10 @@ impl World for Simulation {
     fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
         Some(Self::ask_metrics(self, request, path))
     }
+
+    fn ask_metrics_apis(&mut self, asked: &http::Asked) -> Option<Result<Value, ApiError>> {
+        Self::ask_metrics_apis(self, asked)
+    }
 }
 
 impl Simulation {
@@ -72,7 +82,11 @@ impl Simulation {
         let mut actors = Actors::default();
         actors.set_events(settings.events);
         actors.gateways.set_behaviour(settings.gateway);
+        if settings.keda {
+            actors.keda.enable();
+        }
         simulation.actors = Some(actors);
+        simulation.cluster.kinds.serve_metrics_apis();
         simulation.adopt_present_objects();
         simulation.set_pod_profiles(settings.pod_profiles);
         for group in &settings.nodes {
@@ -90,7 +104,15 @@ impl Simulation {
     fn bare(seed: u64, epoch: Timestamp, reaction: Reaction) -> Self {
         let cluster = Cluster::new(seed, epoch);
         let schedule = Schedule::new(*cluster.draws(), epoch, reaction);
-        Self { cluster, actors: None, schedule, observers: Vec::new(), traffic: None, metrics_fault: None }
+        Self {
+            cluster,
+            actors: None,
+            schedule,
+            observers: Vec::new(),
+            traffic: None,
+            metrics_fault: None,
+            metrics_servers: MetricsServers::default(),
+        }
     }
 
     /// Shows the actors what exists already, as if it had just been created.
@@ -147,10 +169,10 @@ impl Simulation {
         [self.schedule.next_due(), self.cluster.next_deadline(), traffic].into_iter().flatten().min()
     }
 
-    /// No actor has anything left to do, and no CRD is on its way: only requests, bookmarks of watches and traffic, which
-    /// changes no object, are to come.
+    /// No actor has anything left to do, and no CRD is on its way: only requests, bookmarks of watches, traffic, which
+    /// changes no object, and looks of autoscalers that would change nothing by the same metrics are to come.
     pub fn is_quiet(&self) -> bool {
-        self.schedule.is_empty() && !self.cluster.has_commits() && self.cluster.next_deadline() == self.cluster.watch_deadlines()
+        self.schedule.is_quiet() && !self.cluster.has_commits() && self.cluster.next_deadline() == self.cluster.watch_deadlines()
     }
 
     /// Lets time pass up to `to` (the past is now): everything that is due happens, in order.
@@ -188,9 +210,11 @@ impl Simulation {
 
     fn run_actors(&mut self) {
         while let Some((number, key)) = self.schedule.pop() {
-            let Some(actors) = &mut self.actors else { return };
+            let Some(present) = &mut self.actors else { return };
             self.schedule.set_actor(number);
-            if let Some(actor) = actors.all().into_iter().nth(usize::from(number)) {
+            if [actors::AUTOSCALERS, actors::KEDA].map(class).contains(&number) {
+                self.look_with_metrics(number, &key);
+            } else if let Some(actor) = present.all().into_iter().nth(usize::from(number)) {
                 actor.act(&key, &mut self.cluster, &mut self.schedule);
             }
             self.settle();

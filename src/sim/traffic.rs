@@ -112,6 +112,11 @@ impl Traffic {
         &self.books.truth
     }
 
+    /// Up to when requests have been served: the truth is complete up to then.
+    pub fn served_until(&self) -> Timestamp {
+        self.end_of(self.windows).unwrap_or(Timestamp::MAX)
+    }
+
     /// What was scraped.
     pub fn storage(&self) -> &Storage {
         self.scraper.storage()
@@ -122,6 +127,18 @@ impl Traffic {
         &self.found
     }
 
+    /// End of the last window.
+    pub fn counted_until(&self) -> Timestamp {
+        let elapsed = SignedDuration::from_millis(TICK.as_millis() as i64 * i64::try_from(self.windows).unwrap_or(0));
+        self.start.checked_add(elapsed).unwrap_or(self.start)
+    }
+
+    /// How many requests a pod (`namespace/name`) worked on at a time, on average over the last windows that make up
+    /// [`WINDOW`](crate::sim::metrics_api::WINDOW).
+    pub fn busy(&self, pod: &str) -> f64 {
+        self.pods.get(pod).map_or(0.0, Pod::busy)
+    }
+
     /// When something is next to be done.
     pub fn next_due(&self) -> Option<Timestamp> {
         let scrape = self.scraper.next_due();
@@ -130,7 +147,12 @@ impl Traffic {
 
     /// The end of the window that runs; none at the end of time.
     fn end_of_window(&self) -> Option<Timestamp> {
-        let windows = i64::try_from(self.windows + 1).ok()?;
+        self.end_of(self.windows + 1)
+    }
+
+    /// The end of so many windows; none beyond the end of time.
+    fn end_of(&self, windows: u64) -> Option<Timestamp> {
+        let windows = i64::try_from(windows).ok()?;
         let elapsed = SignedDuration::from_millis(TICK.as_millis() as i64 * windows);
         self.start.checked_add(elapsed).ok()
     }

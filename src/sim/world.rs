@@ -14,10 +14,12 @@ pub mod node;
 pub mod place;
 pub mod play;
 pub mod pod;
+pub mod rules;
 pub mod scene;
 pub mod serving;
 pub mod sources;
 pub mod traffic;
+pub mod usage;
 
 /// `apiVersion` of a world.
 pub const API_VERSION: &str = "simulation.modelward.dev/v1alpha1";

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Kinds whose CRDs are looked at.
-pub const KINDS: [&str; 2] = ["Model", "ModelDeployment"];
+pub const KINDS: [&str; 3] = ["Model", "ModelDeployment", "Rollback"];
 
 /// A change to an object and what the rules say to it.
 #[derive(Deserialize)]

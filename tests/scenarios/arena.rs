@@ -57,6 +57,7 @@ pub fn kind(short: &str) -> ApiResource {
     let (group, version, kind) = match short {
         "model" => ("modelward.dev", "v1alpha1", "Model"),
         "modeldeployment" => ("modelward.dev", "v1alpha1", "ModelDeployment"),
+        "rollback" => ("modelward.dev", "v1alpha1", "Rollback"),
         "deployment" => ("apps", "v1", "Deployment"),
         "replicaset" => ("apps", "v1", "ReplicaSet"),
         "record" => ("apps", "v1", "ControllerRevision"),

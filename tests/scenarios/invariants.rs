@@ -11,6 +11,7 @@ mod pace_of_requests;
 mod phases;
 mod reaction;
 mod requests;
+mod rollbacks;
 mod traffic;
 mod view;
 
@@ -63,7 +64,7 @@ pub struct Watchdog {
 type Check = fn(&mut Watchdog, &Commit, &Cluster) -> Option<String>;
 
 /// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
-const CHECKS: [(&str, Check); 28] = [
+const CHECKS: [(&str, Check); 31] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
     ("I03", traffic::weight_is_covered_by_ready_pods),
@@ -76,6 +77,9 @@ const CHECKS: [(&str, Check); 28] = [
     ("I11", evidence::advance_has_its_samples),
     ("I11", evidence::rollback_has_its_evidence),
     ("I11", evidence::verdicts_can_be_computed_again),
+    ("I13", rollbacks::one_end),
+    ("I13", rollbacks::target_served),
+    ("I13", rollbacks::what_is_left_gets_no_more),
     ("I14", ownership::one_living_owner),
     ("I15", ownership::only_its_own_namespace_and_children),
     ("I16", ownership::names_fit),

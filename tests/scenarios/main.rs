@@ -23,6 +23,7 @@ mod pods;
 mod quiet;
 mod rbac;
 mod real;
+mod rollback;
 mod room;
 mod route;
 mod simulated;

@@ -4,6 +4,7 @@ mod bookkeeping;
 mod evidence;
 mod ownership;
 mod requests;
+mod rollbacks;
 mod traffic;
 
 use std::collections::BTreeSet;

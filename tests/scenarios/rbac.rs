@@ -8,7 +8,7 @@ use modelward::sim::routes::access::{Attributes, Authorizer, RequestRecord};
 use serde_json::{Value, json};
 
 use crate::arena::{Arena, at};
-use crate::fixtures::{Split, canary, name, serving, workload};
+use crate::fixtures::{Split, canary, name, serving, with_startup, workload};
 use crate::invariants::{OPERATOR, Watchdog};
 use crate::simulated::{Stage, runtime};
 
@@ -90,6 +90,7 @@ async fn everything(arena: &Arena) {
     }
     arena.command("chat", "restart:3").await;
     arena.sleep(std::time::Duration::from_secs(600)).await;
+    rollbacks(arena).await;
     // One record is kept besides the one that serves, and the gateway is given up.
     let mut last = canary(arena, "1.2.0", Split::Pods);
     last["spec"]["revisionHistoryLimit"] = 1.into();
@@ -98,6 +99,19 @@ async fn everything(arena: &Arena) {
     arena.sleep(arena.pace.rest).await;
     assert_eq!(arena.list("record", "").await.len(), 2);
     assert_eq!(arena.get("route", "chat").await, None);
+}
+
+/// Two releases are taken back, of which one record is kept.
+async fn rollbacks(arena: &Arena) {
+    for image in ["a", "b"] {
+        let mut broken = with_startup(canary(arena, "1.2.0", Split::Route), "never", arena.pace.deadline);
+        broken["spec"]["rollbackHistoryLimit"] = 1.into();
+        broken["spec"]["container"]["args"] = json!([image]);
+        arena.apply("modeldeployment", broken).await;
+        arena.phase("chat", "RolledBack").await;
+        arena.sleep(arena.pace.rest).await;
+    }
+    assert_eq!(arena.list("rollback", "").await.len(), 1);
 }
 
 async fn serves(arena: &Arena, version: &str) {

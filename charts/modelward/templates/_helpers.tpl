@@ -52,14 +52,32 @@ What the operator may do: the requests that it makes, and nothing else. The same
 No secrets, no pods but to look, no wildcard, no right to give rights. An apply that makes an object needs both `patch`
 and `create`.
 */}}
+{{- /* The operator's configuration file. */}}
+{{- define "modelward.config" -}}
+apiVersion: config.modelward.dev/v1alpha1
+kind: OperatorConfiguration
+{{- with .Values.metricProviders }}
+metricProviders:
+{{ toYaml . }}
+{{- end }}
+{{- with .Values.metricProfiles }}
+metricProfiles:
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "modelward.rules" -}}
 # What users wrote: looked at, and answered in status.
 - apiGroups: [modelward.dev]
   resources: [models, modeldeployments]
   verbs: [list, watch]
 - apiGroups: [modelward.dev]
-  resources: [models/status, modeldeployments/status]
+  resources: [models/status, modeldeployments/status, rollbacks/status]
   verbs: [patch]
+# Rollbacks of users are carried out; those that the operator makes are records of what it did.
+- apiGroups: [modelward.dev]
+  resources: [rollbacks]
+  verbs: [list, watch, create, delete]
 # The model servers. `get`: a Deployment is read after its scale; `update`: containers that others put in are taken out.
 - apiGroups: [apps]
   resources: [deployments]

@@ -73,6 +73,11 @@ pub struct ModelDeploymentStatus {
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub serving_override: Option<Override>,
 
+    /// The last Rollback that was carried out, by its uid: it is not carried out again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub last_rollback: Option<String>,
+
     /// Set while the command `pause` holds the release; `spec.paused` does not show here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<PausedStatus>,
@@ -447,6 +452,18 @@ pub struct Override {
     /// What it rests on, if metrics decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+
+    /// The revision that was left for it.
+    #[schemars(length(max = 63))]
+    pub left: String,
+
+    /// Number of the decision that it came with.
+    #[schemars(range(min = 0))]
+    pub decision: i64,
+
+    /// A Rollback records it, or none is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 /// Set while the command `pause` holds the release.

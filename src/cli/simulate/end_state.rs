@@ -93,7 +93,8 @@ fn table(rows: &[Row], namespaces: bool, style: Style) -> String {
     std::iter::once(heading).chain(lines).map(|line| line + "\n").collect()
 }
 
-fn show(value: &Value) -> String {
+/// A value as people read it; null is a dash.
+pub fn show(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

@@ -111,7 +111,7 @@ impl Line {
         let time = format!("{:>TIME_WIDTH$}", clock(self.at));
         let object = format!("{:<OBJECT_WIDTH$}", self.shown_object());
         let what = if self.warning { style.warning(&self.what) } else { self.what.clone() };
-        let why = relative_times(&self.why, start);
+        let why = self.why_since(start);
         let more = if self.repetitions_left_out { " (repetitions are left out)" } else { "" };
         let text = match (what.is_empty(), why.is_empty()) {
             (_, true) => what,
@@ -132,7 +132,13 @@ impl Line {
         })
     }
 
-    fn shown_object(&self) -> String {
+    /// The reason, with points in time as times since `start`.
+    pub fn why_since(&self, start: Timestamp) -> String {
+        relative_times(&self.why, start)
+    }
+
+    /// The object, with its namespace unless that is the default one.
+    pub fn shown_object(&self) -> String {
         if self.namespace.is_empty() || self.namespace == "default" {
             self.object.clone()
         } else {

@@ -6,21 +6,26 @@
 //! Every write names what it was decided on; one that finds something else ends the pass, and the next looks again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::api::Rollback;
+use crate::api::rollback::Trigger;
 use crate::controllers::model_deployment::decide::Target;
 use crate::controllers::model_deployment::observe::{Observed, Seen, SeenRevision};
+use crate::controllers::model_deployment::status::analysis::evidence;
 use crate::controllers::model_deployment::validate::Valid;
-use crate::domain::record::{Decision, Record};
+use crate::domain::record::{Decision, Override, Record};
 use crate::domain::revision::{Failed, RevisionName};
 use crate::domain::rollout::{Mark, Plan};
 use crate::domain::settings::TrafficMode;
 use crate::domain::split::Split;
 use crate::kube_io::{Ownership, Precondition, Propagation, Target as Object, WriteError, Writer};
 use crate::resources::revision::{FAILED, Recorded, SERVED};
-use crate::resources::{budget, revision, service, workload};
+use crate::resources::rollback::Automatic;
+use crate::resources::{budget, revision, rollback, service, workload};
 use crate::traffic::{self, ratio, route};
 
 /// Annotation: hash of what we applied last, so that what we no longer apply is noticed.
@@ -66,7 +71,41 @@ impl Hands<'_> {
         for (name, mark) in &plan.marks {
             self.mark(name, mark).await?;
         }
-        self.prune_records(plan).await
+        self.prune_records(plan).await?;
+        self.prune_rollbacks().await
+    }
+
+    /// Records a way back that the operator took by itself.
+    ///
+    /// # Errors
+    /// The write failed; nothing of what serves depends on it.
+    pub async fn announce(&self, overriding: &Override) -> Result<(), WriteError> {
+        let automatic = Automatic {
+            from: overriding.left.as_str(),
+            to: overriding.revision.as_str(),
+            decision: overriding.number,
+            reason: &overriding.reason,
+            evidence: overriding.grounds.as_ref().map(|grounds| json!(evidence(grounds))),
+        };
+        match self.writer.create(rollback::build(&self.observed.owner, &automatic)).await {
+            Ok(_) | Err(WriteError::AlreadyExists(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Rollbacks that the operator made, beyond the limit, go oldest first once they are over.
+    async fn prune_rollbacks(&self) -> Result<(), WriteError> {
+        let made = self.observed.rollbacks.iter().filter(|rollback| rollback.spec.trigger == Trigger::Automatic && rollback.is_over());
+        let mut made: Vec<&Arc<Rollback>> = made.filter(|rollback| rollback.metadata.deletion_timestamp.is_none()).collect();
+        made.sort_by_key(|rollback| (rollback.metadata.creation_timestamp.as_ref().map(|time| time.0), rollback.metadata.name.clone()));
+        let surplus = made.len().saturating_sub(self.valid.settings.rollback_history_limit);
+        for rollback in made.into_iter().take(surplus) {
+            let object = json!(**rollback);
+            let metadata = &rollback.metadata;
+            let (Some(uid), Some(resource_version)) = (metadata.uid.clone(), metadata.resource_version.clone()) else { continue };
+            self.writer.delete(&Object::of(&object)?, &Precondition { uid, resource_version }, Propagation::Background).await?;
+        }
+        Ok(())
     }
 
     fn seen(&self, name: &RevisionName) -> Option<&SeenRevision> {
@@ -192,6 +231,10 @@ impl Hands<'_> {
     async fn mark(&self, name: &RevisionName, mark: &Mark) -> Result<(), WriteError> {
         let annotations: BTreeMap<String, Option<String>> = match mark {
             Mark::Served => BTreeMap::from([(SERVED.to_owned(), Some("true".to_owned())), (FAILED.to_owned(), None)]),
+            Mark::FailedInService(reason) => {
+                let failed = Failed { reason: reason.clone(), generation: self.observed.entry.generation };
+                BTreeMap::from([(SERVED.to_owned(), Some("true".to_owned())), (FAILED.to_owned(), Some(json!(failed).to_string()))])
+            }
             Mark::Retried => BTreeMap::from([(FAILED.to_owned(), None)]),
             Mark::Failed(reason) => {
                 let failed = Failed { reason: reason.clone(), generation: self.observed.entry.generation };

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::api::COMMAND_ANNOTATION;
 use crate::api::conditions::reason;
+use crate::api::rollback::{RollbackPhase, Trigger};
 use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
 use crate::controllers::model_deployment::validate::Valid;
@@ -14,6 +15,7 @@ use crate::domain::analysis::take_in::Answered;
 use crate::domain::command::Command;
 use crate::domain::record::Decision;
 use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, Workload};
+use crate::domain::rollback::Order;
 use crate::domain::rollout::{self, Acceptance, Live, Plan, Reason, Situation, Wanted};
 use crate::domain::settings::TrafficMode;
 use crate::resources::revision::{self, Input, Recorded};
@@ -109,6 +111,7 @@ struct Inputs<'a> {
     revisions: Revisions,
     live: Live,
     command: Option<Command>,
+    rollback: Option<Order>,
 }
 
 impl Inputs<'_> {
@@ -122,17 +125,41 @@ impl Inputs<'_> {
             live: &self.live,
             record,
             command: self.command.as_ref(),
+            rollback: self.rollback.as_ref(),
             answers: &numbers.answers,
             asked: &numbers.in_vain,
         }
     }
 }
 
+/// All revisions, as decisions see them.
+pub fn revisions(observed: &Observed) -> Revisions {
+    observed.revisions.iter().map(|(name, seen)| (name.clone(), view(observed, name, seen))).collect()
+}
+
 fn situation<'a>(observed: &'a Observed, valid: &'a Valid, wanted: &Wanted) -> Inputs<'a> {
-    let revisions = observed.revisions.iter().map(|(name, seen)| (name.clone(), view(observed, name, seen))).collect();
+    let revisions = revisions(observed);
     let annotations = observed.deployment.metadata.annotations.as_ref();
     let command = annotations.and_then(|annotations| annotations.get(COMMAND_ANNOTATION)).map(|value| Command::parse(value));
-    Inputs { observed, valid, wanted: wanted.clone(), revisions, live: live(observed, valid), command }
+    Inputs { observed, valid, wanted: wanted.clone(), revisions, live: live(observed, valid), command, rollback: order(observed) }
+}
+
+/// The newest Rollback under way; older ones gave way to it.
+fn order(observed: &Observed) -> Option<Order> {
+    let going = observed.rollbacks.iter().filter(|rollback| rollback.spec.trigger == Trigger::Manual);
+    let orders = going.filter_map(|rollback| {
+        let status = rollback.status.as_ref().filter(|status| status.phase == Some(RollbackPhase::InProgress))?;
+        let name = rollback.metadata.name.clone()?;
+        let order = Order {
+            uid: rollback.metadata.uid.clone()?,
+            from: RevisionName::new(status.from.as_ref()?.revision.as_str()),
+            to: RevisionName::new(status.to.as_ref()?.revision.as_str()),
+            reason: rollback.spec.reason.clone().unwrap_or_else(|| format!("asked for by Rollback {name}")),
+            name,
+        };
+        Some((rollback.metadata.creation_timestamp.as_ref().map(|time| time.0), order))
+    });
+    orders.max_by(|(one, first), (other, second)| (one, &first.name).cmp(&(other, &second.name))).map(|(_, order)| order)
 }
 
 fn view(observed: &Observed, name: &RevisionName, seen: &SeenRevision) -> RevisionView {

@@ -31,6 +31,7 @@ pub fn from_status(status: Option<&api::ModelDeploymentStatus>, now: Timestamp) 
         }),
         history: status.history.iter().filter_map(served_from).collect(),
         since: status.since.as_ref().map_or(now, |time| time.0),
+        rollback: status.last_rollback.clone(),
         analysis: status.analysis.as_ref().map(analysis::progress_from),
         decision,
         settled,
@@ -89,6 +90,9 @@ fn override_from(given: &api::Override) -> Override {
         since: given.since.0,
         reason: given.reason.clone(),
         grounds: given.evidence.as_ref().map(analysis::grounds_from),
+        left: RevisionName::new(given.left.as_str()),
+        number: given.decision,
+        recorded: given.recorded,
     }
 }
 
@@ -132,6 +136,9 @@ pub fn override_to(overriding: &Override) -> api::Override {
         since: Time(overriding.since),
         reason: clip(&overriding.reason),
         evidence: overriding.grounds.as_ref().map(crate::controllers::model_deployment::status::analysis::evidence),
+        left: overriding.left.to_string(),
+        decision: overriding.number,
+        recorded: overriding.recorded,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::{Model, ModelDeployment};
+use crate::api::{Model, ModelDeployment, Rollback};
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, deployment_index};
 use crate::domain::revision::RevisionName;
 use crate::resources::Owner;
@@ -33,6 +33,8 @@ pub struct Caches {
     pub routes: Arc<Cache<Children>>,
     /// Pods.
     pub pods: Arc<Cache<Pods>>,
+    /// Rollbacks.
+    pub rollbacks: Arc<Cache<Ours<Rollback>>>,
 }
 
 /// A child as it was seen.
@@ -109,6 +111,8 @@ pub struct Observed {
     pub preview: Option<Seen>,
     /// The route.
     pub route: Option<Seen>,
+    /// Its Rollbacks, by name.
+    pub rollbacks: Vec<Arc<Rollback>>,
     /// The Gateway API is installed.
     pub gateway_api: bool,
     /// Children of a deleted namesake that are still there.
@@ -141,6 +145,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         service,
         preview,
         route,
+        rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
         gateway_api: caches.routes.state() != CacheState::Absent,
         orphans: gathered.orphans,
         unowned: gathered.unowned,

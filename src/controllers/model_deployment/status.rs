@@ -78,6 +78,7 @@ fn remember(status: &mut api::ModelDeploymentStatus, observed: &Observed, record
     status.decision = Some(memory::decision_to(&record.settled));
     status.intent = record.pending().then(|| memory::decision_to(&record.decision));
     status.serving_override = record.overriding.as_ref().map(memory::override_to);
+    status.last_rollback.clone_from(&record.rollback);
     status.last_command = record.command.as_ref().map(memory::command_to);
     let before = observed.deployment.status.as_ref().and_then(|status| status.paused.clone());
     status.paused = record.paused.then(|| {
@@ -288,6 +289,7 @@ fn override_reason(by: &str) -> &'static str {
     match by {
         "abort" => reason::ABORTED,
         "analysis" => reason::ANALYSIS_FAILED,
+        by if by.starts_with("rollback/") => reason::ROLLED_BACK,
         _ => reason::PROGRESS_DEADLINE_EXCEEDED,
     }
 }

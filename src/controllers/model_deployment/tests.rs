@@ -28,6 +28,7 @@ fn caches() -> Caches {
         records: Cache::new(Children::records(None)),
         routes: Cache::new(Children::routes(None)),
         pods: Cache::new(Pods::new(None)),
+        rollbacks: Cache::new(Ours::new(None)),
     }
 }
 
@@ -132,7 +133,7 @@ fn analysis() -> Progress {
 prop_compose! {
     fn overriding()(set: bool, since in 0..1_000_i64, words in ".{0,256}") -> Option<Override> {
         let by = "progressDeadline".to_owned();
-        set.then(|| Override { revision: name("chat-a"), against: name("chat-b"), by, since: at(since), reason: words, grounds: grounds() })
+        set.then(|| Override { revision: name("chat-a"), against: name("chat-b"), by, since: at(since), reason: words, grounds: grounds(), left: name("chat-b"), number: since, recorded: since % 2 == 0 })
     }
 }
 
@@ -186,6 +187,7 @@ prop_compose! {
             command: command.map(|(nonce, verb, message)| Acknowledged { nonce, verb, done, message }),
             history: served.into_iter().map(|since| Served { revision: name("chat-a"), version: "1.0.0".to_owned(), since: at(since) }).collect(),
             since: at(since),
+            rollback: judged.then(|| "uid".to_owned()),
             analysis: judged.then(analysis),
         }
     }
@@ -204,6 +206,7 @@ fn plan(record: Record) -> Plan {
         look_at: None,
         notes: Vec::new(),
         due: None,
+        announce: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::api::conditions::reason;
 use crate::api::model::{Gate, Model, ModelVersion, Recommendation};
-use crate::api::model_deployment::{ModelDeploymentSpec, PodTemplate, Traffic};
+use crate::api::model_deployment::{DEFAULT_ROLLBACK_HISTORY_LIMIT, ModelDeploymentSpec, PodTemplate, Traffic};
 use crate::domain::analysis::profile::Profiles;
 use crate::domain::gates::{self, Bound, Evidence};
 use crate::domain::rollout::Reason;
@@ -64,6 +64,7 @@ fn settings(spec: &ModelDeploymentSpec) -> Settings {
         progress_deadline: signed(spec.progress_deadline()),
         paused: spec.paused,
         analysis: None,
+        rollback_history_limit: usize::try_from(spec.rollback_history_limit.unwrap_or(DEFAULT_ROLLBACK_HISTORY_LIMIT)).unwrap_or(1),
         revision_history_limit: usize::try_from(spec.revision_history_limit()).unwrap_or(1),
     }
 }

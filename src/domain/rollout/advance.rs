@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::domain::record::{Candidate, Cause, Record};
 use crate::domain::rollout::goal::{self, Goal, widened};
 use crate::domain::rollout::{
-    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, steady, weight_on_cluster,
+    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, stands, steady,
 };
 use crate::domain::settings::{FULL_WEIGHT, Hold};
 use crate::domain::size::{stage_pods, surge_pods};
@@ -74,7 +74,7 @@ fn base(situation: &Situation<'_>, record: Record, candidate: &Candidate, state:
 
 /// It has weight but no ready pod, and stable can serve.
 fn candidate_is_lost(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> bool {
-    let weight = weight_on_cluster(situation, record);
+    let weight = stands(situation, record);
     let serves = situation.ready(&record.stable) > 0;
     weight > 0 && situation.settings.replicas > 0 && serves && situation.ready(&candidate.revision) == 0 && !widened(situation, weight)
 }
@@ -97,7 +97,7 @@ fn take_weight_back(situation: &Situation<'_>, mut record: Record, candidate: &C
 /// stable revision that has no pods, and what follows from another number of wanted pods.
 fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goal: Goal) -> bool {
     let remembered = Goal { pods: candidate.pods, weight: record.decision.split.candidate_weight() };
-    let stands = weight_on_cluster(situation, record);
+    let stands = stands(situation, record);
     let rescue = goal.weight > candidate.stage_weight;
     let size = goal.weight == stands && goal.pods <= stage_pods(situation.settings, stands).candidate;
     let forward = (goal.weight > remembered.weight && !rescue) || (goal.pods > remembered.pods && !size);
@@ -106,7 +106,7 @@ fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goa
 
 /// Remembers a new goal. A raise ends the pass here; a lowering is written at once.
 fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, goal: Goal) -> Plan {
-    let stands = weight_on_cluster(situation, &record);
+    let stands = stands(situation, &record);
     let same_weight = goal.weight == record.decision.split.candidate_weight();
     let mut next = Candidate { pods: goal.pods, waiting_since: situation.stamp(), blocked: false, ..candidate.clone() };
     // Pods that join a widened Service take traffic by themselves: asking for more of them is a raise of its own.
@@ -139,7 +139,7 @@ fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, 
 fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
     let decision = record.decision.clone();
     let weight = decision.split.candidate_weight();
-    let stands = weight_on_cluster(situation, &record);
+    let stands = stands(situation, &record);
     let rescue = weight > candidate.stage_weight;
     if let Some(halt) = halted(situation, &record, &format!("{weight} % waits")).filter(|_| !rescue) {
         // The clock of the deadline stands still, and starts anew afterwards.
@@ -262,7 +262,7 @@ fn restore(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
 
 /// The candidate gives up pods only after its drain time, so that what was sent to them is answered.
 fn keep(situation: &Situation<'_>, record: Record, candidate: &Candidate, state: State, reason: Reason) -> Plan {
-    let weight = weight_on_cluster(situation, &record);
+    let weight = stands(situation, &record);
     let running = situation.replicas(&candidate.revision);
     let due = goal::gives_way_at(situation, candidate);
     let plan = base(situation, record, candidate, state, reason);
@@ -375,8 +375,7 @@ fn promote(situation: &Situation<'_>, mut record: Record, candidate: &Candidate)
     record.note_served(&revision, &version, situation.stamp());
     let reason = Reason::new("RolloutCompleted", format!("version {version} has all of the traffic"));
     let split = standing(situation, &record).clone();
-    // What came back in place of what the spec asks for was never as specified, not for a moment.
-    let state = if record.overriding.is_some() { State::RolledBack } else { State::Serving };
+    let state = if goes_back(&record) { State::RolledBack } else { State::Serving };
     let mut plan = Plan::new(Some(record), state, reason.clone()).size(situation, &revision, situation.settings.replicas);
     plan.split = Some(split);
     if situation.ready(&revision) > 0 {

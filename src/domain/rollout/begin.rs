@@ -1,6 +1,6 @@
 //! The start of a rollout: only memory changes, and only once nothing older is left.
 
-use crate::domain::record::{Candidate, Cause, Record};
+use crate::domain::record::{Candidate, Cause, Override, Record};
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::goal::{self, Goal};
 use crate::domain::rollout::{Mark, Plan, Reason, Situation, State, cleanup, standing, steady, target};
@@ -61,11 +61,15 @@ fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) 
         candidate.pods = pods;
     }
     let stable = record.stable.clone();
+    let leaves = |overriding: &&Override| overriding.left == stable && overriding.revision == revision;
+    let given_up_for = record.overriding.as_ref().filter(leaves).map(|overriding| overriding.reason.clone());
     let stable_pods = goal::stable_target(situation, &record, &candidate);
     let mut plan = Plan::new(Some(record), State::Progressing, Reason::new("RolloutStarted", message.clone()));
     plan.split = Some(split);
-    if situation.view(&stable).served {
-        plan.marks.push((stable.clone(), Mark::Served));
+    match given_up_for {
+        Some(reason) => plan.marks.push((stable.clone(), Mark::FailedInService(reason))),
+        None if situation.view(&stable).served => plan.marks.push((stable.clone(), Mark::Served)),
+        None => {}
     }
     if view.failed.is_some() {
         plan.marks.push((revision, Mark::Retried));

@@ -1,8 +1,11 @@
 //! What is neither stable nor candidate leaves, once it had no weight for long enough.
 
+use jiff::Timestamp;
+
 use crate::domain::record::Record;
 use crate::domain::revision::RevisionName;
-use crate::domain::rollout::{Acceptance, Plan, Situation, standing, target};
+use crate::domain::rollout::{Acceptance, Plan, Situation, judge, standing, target};
+use crate::domain::size::surge_pods;
 
 /// Revisions that still have a workload or pods, other than stable and candidate.
 pub(super) fn others<'a>(situation: &'a Situation<'_>, record: &'a Record) -> impl Iterator<Item = &'a RevisionName> {
@@ -26,11 +29,43 @@ pub(super) fn leftovers(situation: &Situation<'_>, mut plan: Plan) -> Plan {
         let delay = if replaced { settings.drain } else { settings.drain.max(settings.scale_down_delay) };
         let since = *record.zero_since.get_or_insert(situation.stamp());
         match since + delay {
-            due if due <= situation.now => plan.remove.extend(removable),
+            due if due <= situation.now => plan = let_go(situation, plan, removable, standby(situation, &record).filter(|_| !replaced)),
             due => plan = plan.look_at(due),
         }
     }
     Plan { record: Some(record), ..plan }
+}
+
+/// A revision that keeps some pods for a quick return.
+struct Standby {
+    revision: RevisionName,
+    pods: i32,
+    until: Timestamp,
+}
+
+/// The revision before stable, while stable is still judged and pods are wanted for its return.
+fn standby(situation: &Situation<'_>, record: &Record) -> Option<Standby> {
+    let settings = situation.settings;
+    let until = judge::watched_until(situation, record)?;
+    let wanted = settings.analysis.as_ref()?.standby_replicas;
+    let pods = wanted.min(surge_pods(settings.max_surge, settings.replicas)).min(settings.replicas);
+    let revision = record.history.get(1)?.revision.clone();
+    (pods > 0).then_some(Standby { revision, pods, until })
+}
+
+fn let_go(situation: &Situation<'_>, mut plan: Plan, removable: Vec<RevisionName>, standby: Option<Standby>) -> Plan {
+    for name in removable {
+        match standby.as_ref().filter(|standby| standby.revision == name) {
+            Some(standby) => {
+                plan = plan.look_at(standby.until);
+                if situation.replicas(&name) > standby.pods {
+                    plan.scale.push((name, standby.pods));
+                }
+            }
+            None => plan.remove.push(name),
+        }
+    }
+    plan
 }
 
 fn removable(workload: &Option<crate::domain::revision::Workload>) -> bool {

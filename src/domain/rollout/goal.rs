@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use crate::domain::record::{Candidate, Record};
-use crate::domain::rollout::{Situation, weight_on_cluster};
+use crate::domain::rollout::{Situation, stands};
 use crate::domain::settings::{FULL_WEIGHT, TrafficMode};
 use crate::domain::size::{StagePods, pods_for_weight, share_by_pods, stage_pods, surge_pods, weight_covered};
 
@@ -29,7 +29,7 @@ pub(super) fn of(situation: &Situation<'_>, record: &Record, candidate: &Candida
     let wanted = situation.settings.replicas;
     if wanted == 0 {
         // Nothing can be learned without pods: a rollout that is out stays where it is.
-        let stands = weight_on_cluster(situation, record);
+        let stands = stands(situation, record);
         let weight = if candidate.stage_weight == FULL_WEIGHT { FULL_WEIGHT } else { stands };
         return Goal { pods: 0, weight };
     }
@@ -56,7 +56,7 @@ fn stable_pods(situation: &Situation<'_>, record: &Record) -> i32 {
 
 fn planned_weight(situation: &Situation<'_>, record: &Record, candidate: &Candidate, stage: StagePods, pods: i32, stable_pods: i32) -> i32 {
     let settings = situation.settings;
-    let stands = weight_on_cluster(situation, record);
+    let stands = stands(situation, record);
     let weight = candidate.stage_weight;
     let complete = pods >= stage.candidate;
     let planned = match settings.traffic {
@@ -76,7 +76,7 @@ fn planned_weight(situation: &Situation<'_>, record: &Record, candidate: &Candid
 
 /// A stable revision without ready pods loses its weight to a candidate that has some, until it can take its part again.
 fn unless_stable_is_short(situation: &Situation<'_>, record: &Record, candidate: &Candidate, planned: i32) -> i32 {
-    let stands = weight_on_cluster(situation, record);
+    let stands = stands(situation, record);
     let ready = situation.ready(&record.stable);
     let needed = pods_for_weight(situation.settings.replicas, FULL_WEIGHT - planned, 100);
     let short = ready == 0 || (stands == FULL_WEIGHT && ready < needed);
@@ -113,7 +113,7 @@ pub(super) fn gives_way_at(situation: &Situation<'_>, candidate: &Candidate) -> 
 /// Ready pods of the candidate that have taken over traffic.
 fn routed_pods(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> i32 {
     let ready = situation.ready(&candidate.revision);
-    let weight = record.settled.split.weight_of(&candidate.revision);
+    let weight = record.settled_weight();
     match situation.settings.traffic {
         _ if weight == 0 => 0,
         TrafficMode::ReplicaRatio => ready,

@@ -16,7 +16,7 @@ fn subject(situation: &Situation<'_>, record: &Record, criteria: &Criteria) -> O
     let Some(candidate) = &record.candidate else { return promoted(situation, record, criteria) };
     let since = candidate.reached.filter(|reached| *reached <= situation.now)?;
     let going = candidate.retreat.is_none() && !record.pending() && !goes_back(record);
-    let weight = record.settled.split.candidate_weight();
+    let weight = record.settled_weight();
     going.then(|| Subject { revision: candidate.revision.clone(), stable: Some(record.stable.clone()), weight, since })
 }
 

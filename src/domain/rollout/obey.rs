@@ -1,8 +1,12 @@
 //! Commands and overrides: what persons decided.
 
 use crate::domain::command::{Command, Verb};
-use crate::domain::record::{Acknowledged, Cause, Override, Record, Retreat};
+use crate::domain::record::{Acknowledged, Cause, Override, REASON_MAX, Record, Retreat};
 use crate::domain::rollout::{Note, Reason, Situation, Wanted};
+use crate::domain::settings::FULL_WEIGHT;
+
+/// What stands before the name of a Rollback where it is said who decided.
+pub(super) const BY_ROLLBACK: &str = "rollback/";
 
 /// What `abort` does, in words.
 pub(super) const BACK: &str = "back to the stable revision";
@@ -49,7 +53,7 @@ fn carry_out(verb: Verb, situation: &Situation<'_>, record: &mut Record) -> Resu
 }
 
 fn promote(record: &mut Record) -> Result<String, String> {
-    let weight = record.settled.split.candidate_weight();
+    let weight = record.settled_weight();
     match &mut record.candidate {
         Some(candidate) if candidate.retreat.is_some() => Err("the rollout is being taken back".to_owned()),
         Some(candidate) if candidate.reached.is_some() && weight == candidate.stage_weight => {
@@ -83,8 +87,17 @@ fn abort(situation: &Situation<'_>, record: &mut Record) -> Result<String, Strin
     candidate.retreat = Some(Retreat { cause: Cause::Abort, reason: reason.clone(), grounds: None });
     candidate.reached = None;
     let against = candidate.revision.clone();
-    record.overriding =
-        Some(Override { revision: stable, against, by: "abort".to_owned(), since: situation.stamp(), reason, grounds: None });
+    record.overriding = Some(Override {
+        revision: stable,
+        left: against.clone(),
+        against,
+        by: "abort".to_owned(),
+        since: situation.stamp(),
+        reason,
+        grounds: None,
+        number: record.decision.number + 1,
+        recorded: true,
+    });
     Ok(BACK.to_owned())
 }
 
@@ -114,6 +127,46 @@ fn retry(record: &mut Record) -> Result<String, String> {
 fn restart(situation: &Situation<'_>, record: &mut Record) -> Result<String, String> {
     record.restarted_at = Some(situation.stamp());
     Ok("pods are replaced one after the other".to_owned())
+}
+
+/// Carries out a Rollback that was not seen before: another revision serves from now on. Nothing else of the record changes; the plan
+/// follows from it.
+pub(super) fn rollback(situation: &Situation<'_>, mut record: Record, notes: &mut Vec<Note>) -> Record {
+    let Some(order) = situation.rollback.filter(|order| record.rollback.as_ref() != Some(&order.uid)) else { return record };
+    record.rollback = Some(order.uid.clone());
+    let out = record.candidate.as_ref().is_some_and(|candidate| candidate.revision == order.from && candidate.retreat.is_none());
+    if !out && record.stable != order.from {
+        return record;
+    }
+    let against = match situation.wanted {
+        Wanted::Revision(wanted) => wanted.clone(),
+        Wanted::Unresolved(_) => order.from.clone(),
+    };
+    let reason: String = order.reason.chars().take(REASON_MAX).collect();
+    record.overriding = Some(Override {
+        revision: order.to.clone(),
+        against,
+        by: format!("{BY_ROLLBACK}{}", order.name),
+        since: situation.stamp(),
+        reason: reason.clone(),
+        grounds: None,
+        left: order.from.clone(),
+        number: record.decision.number + 1,
+        recorded: true,
+    });
+    if let Some(candidate) = record.candidate.as_mut().filter(|candidate| candidate.retreat.is_none()) {
+        if candidate.revision == order.to {
+            (candidate.stage_weight, candidate.hold_ended) = (FULL_WEIGHT, true);
+        } else if candidate.revision == order.from {
+            candidate.retreat = Some(Retreat { cause: Cause::Rollback, reason: reason.clone(), grounds: None });
+            candidate.reached = None;
+        }
+    }
+    notes.push(Note {
+        warning: true,
+        reason: Reason::new("RollbackStarted", format!("Rollback {}: back to {}: {reason}", order.name, order.to)),
+    });
+    record
 }
 
 /// An override ends when the spec asks for another revision than the one it stands against.

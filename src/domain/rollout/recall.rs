@@ -96,10 +96,13 @@ fn marked_as_failed(situation: &Situation<'_>, stable: &RevisionName) -> Option<
     Some(Override {
         revision: stable.clone(),
         against: wanted.clone(),
+        left: wanted.clone(),
         by: "progressDeadline".to_owned(),
         since: situation.stamp(),
         reason: failed.reason.chars().take(REASON_MAX).collect(),
         grounds: None,
+        number: 0,
+        recorded: true,
     })
 }
 

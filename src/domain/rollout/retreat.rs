@@ -6,9 +6,10 @@
 use crate::domain::analysis::verdict::{Grounds, Verdict};
 use crate::domain::record::{Candidate, Cause, Override, REASON_MAX, Record, Retreat};
 use crate::domain::revision::RevisionName;
+use crate::domain::rollback;
 use crate::domain::rollout::goal::widened;
 use crate::domain::rollout::{
-    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, advance, begin, carried, judge, standing, steady, target, weight_on_cluster,
+    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, advance, begin, carried, judge, standing, stands, steady, target,
 };
 use crate::domain::settings::{FULL_WEIGHT, TrafficMode};
 use crate::domain::size::{pods_for_weight, weight_covered};
@@ -51,7 +52,7 @@ pub(super) fn after_promotion(situation: &Situation<'_>, mut record: Record) -> 
     let Some(Verdict::Fail(grounds)) = judge::verdict(situation, &record) else { return begin::or_stay(situation, record) };
     let left = record.stable.clone();
     let reason = clipped(&grounds.message);
-    let Some(revision) = last_good(situation, &record) else {
+    let Some(revision) = rollback::last_good(&left, &record, situation.revisions) else {
         let message = format!("{reason}; there is no earlier version to go back to");
         let plan = begin::or_stay(situation, record);
         return Plan { state: State::Degraded, reason: Reason::new("AnalysisFailed", message), ..plan };
@@ -61,17 +62,28 @@ pub(super) fn after_promotion(situation: &Situation<'_>, mut record: Record) -> 
         Wanted::Unresolved(_) => left.clone(),
     };
     let (by, since) = (BY_ANALYSIS.to_owned(), situation.stamp());
-    record.overriding = Some(Override { revision, against, by, since, reason: reason.clone(), grounds: Some(grounds) });
-    let mut plan = begin::or_stay(situation, record);
-    plan.marks.push((left, Mark::Failed(reason.clone())));
-    plan.note(true, Reason::new("AnalysisFailed", reason))
+    record.overriding = Some(Override {
+        revision,
+        against,
+        by,
+        since,
+        reason: reason.clone(),
+        grounds: Some(grounds),
+        left,
+        number: record.decision.number + 1,
+        recorded: false,
+    });
+    begin::or_stay(situation, record).note(true, Reason::new("AnalysisFailed", reason))
 }
 
-/// The latest revision that served before stable and was not given up.
-fn last_good(situation: &Situation<'_>, record: &Record) -> Option<RevisionName> {
-    let earlier = record.history.iter().map(|served| &served.revision).filter(|name| **name != record.stable);
-    let usable = |name: &&RevisionName| situation.revisions.get(*name).is_some_and(|view| view.number > 0 && view.failed.is_none());
-    earlier.into_iter().find(usable).cloned()
+/// Adds to `plan` the override that nothing records yet, once: a way back that the operator took by itself.
+pub(super) fn announced(mut plan: Plan) -> Plan {
+    let Some(record) = &mut plan.record else { return plan };
+    if let Some(overriding) = record.overriding.as_mut().filter(|overriding| !overriding.recorded) {
+        overriding.recorded = true;
+        plan.announce = Some(overriding.clone());
+    }
+    plan
 }
 
 fn clipped(text: &str) -> String {
@@ -97,7 +109,7 @@ fn missed_deadline(situation: &Situation<'_>, record: &Record, candidate: &Candi
 /// Plans the next move of the way back for `why`.
 pub(super) fn plan(situation: &Situation<'_>, record: Record, why: Retreat) -> Plan {
     let Some(candidate) = record.candidate.clone() else { return steady::stay(situation, record) };
-    let stands = weight_on_cluster(situation, &record);
+    let stands = stands(situation, &record);
     let weight = weight_left(situation, &record, &candidate, stands);
     let decided = record.decision.cause == why.cause && record.decision.split.candidate_weight() == weight && !record.pending();
     if candidate.retreat.is_none() || !decided {
@@ -145,6 +157,9 @@ fn decide_way_back(situation: &Situation<'_>, mut record: Record, candidate: &Ca
             since: situation.stamp(),
             reason: why.reason.clone(),
             grounds: why.grounds.clone(),
+            left: candidate.revision.clone(),
+            number: record.decision.number + 1,
+            recorded: false,
         });
     }
     record.candidate = Some(Candidate { retreat: Some(why.clone()), reached: None, ..candidate.clone() });

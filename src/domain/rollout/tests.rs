@@ -5,6 +5,7 @@ mod analysis;
 mod blue_green;
 mod fuzz;
 mod model;
+mod rollback;
 mod trouble;
 
 use jiff::SignedDuration;
@@ -407,17 +408,17 @@ fn remembered_times_are_whole_seconds_and_no_wait_is_cut_short() {
 }
 
 #[test]
-fn version_after_a_promotion_starts_with_nothing_and_nobody_says_that_it_lost_its_pods() {
+fn second_release_takes_no_weight_back_that_it_never_had() {
     for traffic in [TrafficMode::Gateway, TrafficMode::ReplicaRatio] {
         let mut model = quick(served(traffic));
-        for (version, before) in [("b", "a"), ("c", "b")] {
+        model.settings.max_surge = Surge::Percent(25);
+        for version in ["b", "c", "d"] {
+            let before = model.record().decision.number;
             model.want(version);
-            for _ in 0..3_600 {
-                model.run(1);
-                let record = model.record();
-                assert_eq!(record.decision.cause, Cause::Advance, "{traffic:?} from {before} to {version}: {}", record.decision.reason);
-            }
-            assert_eq!(model.weight_of(version), 100, "{traffic:?}");
+            model.run_until(|model| model.weight_of(version) > 0);
+            assert_eq!(model.record().decision.number, before + 1, "{traffic:?} {version}: {}", model.record().decision.reason);
+            model.run(1_800);
+            assert_eq!((model.weight_of(version), model.state()), (100, State::Serving), "{traffic:?} {version}");
         }
     }
 }

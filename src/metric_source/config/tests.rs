@@ -171,3 +171,13 @@ fn mistakes_in_profiles_are_all_told_with_their_places() {
     assert_eq!(lines, [4, 8, 11, 13, 15], "{mistakes:?}");
     assert!(mistakes[4].message.contains("{{pod}}") && mistakes[4].message.contains("{{pods}}"), "{mistakes:?}");
 }
+
+#[test]
+fn the_file_of_the_documentation_is_read() {
+    let page = include_str!("../../../docs/metrics.md");
+    let text = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let configuration = OperatorConfiguration::parse(text).unwrap();
+    assert_eq!(configuration.default_provider().unwrap().name, "thanos");
+    let measures = configuration.metric_profiles.iter().find(|profile| profile.name == "tgi").unwrap().measures.len();
+    assert_eq!(measures, 7);
+}

@@ -23,6 +23,15 @@ impl Client {
         Self::component("kube-controller-manager")
     }
 
+    /// A component under its own service account, as rights are given to it.
+    pub fn account(namespace: &str, account: &str, manager: &str) -> Self {
+        let of_namespace = format!("system:serviceaccounts:{namespace}");
+        let groups = vec!["system:serviceaccounts".to_owned(), of_namespace, "system:authenticated".to_owned()];
+        let user = format!("system:serviceaccount:{namespace}:{account}");
+        let who = Identity { user, groups, user_agent: manager.to_owned(), ..Identity::default() };
+        Self { who, manager: manager.to_owned() }
+    }
+
     /// kube-scheduler.
     pub fn scheduler() -> Self {
         Self::component("kube-scheduler")

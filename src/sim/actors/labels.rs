@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::object::{items, map, text};
+use crate::sim::selector::{Labels, Operator};
 
 /// One `matchExpressions` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,28 @@ impl Selector {
     pub fn of_map(labels: Option<&Map<String, Value>>) -> Self {
         let pair = |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or("").to_owned());
         Self { equal: labels.into_iter().flatten().map(pair).collect(), ..Self::default() }
+    }
+
+    /// From the text of a selector.
+    ///
+    /// # Errors
+    /// What is wrong with the text; comparisons of numbers, which no controller writes, are refused too.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parsed = Self::default();
+        for requirement in Labels::parse(text).map_err(|error| error.message)?.requirements {
+            let (key, values) = (requirement.key, requirement.values);
+            match requirement.operator {
+                Operator::In if values.len() == 1 && !parsed.equal.contains_key(&key) => {
+                    parsed.equal.extend(values.into_iter().map(|value| (key.clone(), value)));
+                }
+                Operator::In => parsed.requirements.push(Requirement::In(key, values)),
+                Operator::NotIn => parsed.requirements.push(Requirement::NotIn(key, values)),
+                Operator::Exists => parsed.requirements.push(Requirement::Exists(key)),
+                Operator::DoesNotExist => parsed.requirements.push(Requirement::DoesNotExist(key)),
+                Operator::GreaterThan | Operator::LessThan => return Err(format!("comparisons of numbers are not simulated: {text}")),
+            }
+        }
+        Ok(parsed)
     }
 
     /// The labels satisfy every requirement.

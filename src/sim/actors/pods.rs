@@ -152,7 +152,12 @@ impl Pods {
 
     /// The profile that describes a pod: the first that matches, else the default.
     pub fn profile(&self, pod: &Value) -> PodProfile {
-        self.profiles.iter().find(|profile| profile.describes(pod)).cloned().unwrap_or_default()
+        self.known_profile(pod).cloned().unwrap_or_default()
+    }
+
+    /// The first profile that matches a pod; none: it behaves as by default.
+    pub fn known_profile(&self, pod: &Value) -> Option<&PodProfile> {
+        self.profiles.iter().find(|profile| profile.describes(pod))
     }
 
     /// The node evicts a pod for lack of a resource: its containers are gone at once, the object stays as Failed.

@@ -16,8 +16,12 @@ use serde_json::{Value, json};
 
 use super::json::{fill, object_made, text};
 
+const AUTOSCALERS: &str = "horizontalpodautoscalers.autoscaling";
+
 /// Fills defaults and brings the object into the form that the server's types have: canonical amounts, no empty lists.
 pub fn apply(resource: &str, object: &mut Value) {
+    // For the server an empty list of policies is something else than none.
+    let without_policies = if resource == AUTOSCALERS { others::directions_without_policies(object) } else { Vec::new() };
     normal::bring(resource, object);
     match resource {
         "pods" => pods::pod(object),
@@ -37,7 +41,7 @@ pub fn apply(resource: &str, object: &mut Value) {
         "limitranges" => others::limit_range(object),
         "persistentvolumeclaims" => others::claim(object),
         "persistentvolumes" => others::volume(object),
-        "horizontalpodautoscalers.autoscaling" => others::autoscaler(object),
+        AUTOSCALERS => others::autoscaler(object),
         "priorityclasses.scheduling.k8s.io" => others::priority_class(object),
         "storageclasses.storage.k8s.io" => others::storage_class(object),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => others::role_binding(object),
@@ -46,6 +50,9 @@ pub fn apply(resource: &str, object: &mut Value) {
         "customresourcedefinitions.apiextensions.k8s.io" => others::custom_resource_definition(object),
         // Config maps, nodes, leases, budgets, quotas and the like have no defaults.
         _ => {}
+    }
+    for direction in without_policies {
+        object["spec"]["behavior"][direction]["policies"] = json!([]);
     }
 }
 

@@ -50,6 +50,11 @@ impl Quantity {
         Self { nanos: i128::from(millis) * (NANO / 1000), form: Form::DecimalSi }
     }
 
+    /// The same amount, printed with binary suffixes where it can be.
+    pub fn in_binary(self) -> Self {
+        Self { form: Form::BinarySi, ..self }
+    }
+
     /// Reads the text form. Finer than a nano is rounded away from zero, as in the server.
     ///
     /// # Errors

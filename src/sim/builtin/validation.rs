@@ -49,7 +49,7 @@ pub fn validate(resource: &str, object: &Value, old: Option<&Value>) -> Vec<Caus
         "networkpolicies.networking.k8s.io" => network::policy(c, object),
         "configmaps" => config::config_map(c, object, old),
         "secrets" => config::secret(c, object, old),
-        "horizontalpodautoscalers.autoscaling" => autoscaling::autoscaler(c, object),
+        "horizontalpodautoscalers.autoscaling" => autoscaling::autoscaler(c, object, old),
         "poddisruptionbudgets.policy" => others::disruption_budget(c, object),
         "leases.coordination.k8s.io" => others::lease(c, object),
         "resourcequotas" => others::quota(c, object, old),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Contents, Groups, Review, set_unless_empty, subresources, verbs};
+use super::{Contents, Groups, MEASURED_VERBS, Measured, Review, set_unless_empty, subresources, verbs};
 use crate::sim::kinds::{Kinds, Resource};
 
 /// The document of `/api` (`legacy`: the core group) or of `/apis` (all others).
@@ -19,7 +19,8 @@ fn item(group: &str, versions: &[(String, Contents)]) -> Value {
         .map(|(version, contents)| {
             let stored = contents.resources.iter().map(|resource| stored(resource));
             let reviews = contents.reviews.iter().map(|kind| review(kind));
-            json!({ "version": version, "resources": stored.chain(reviews).collect::<Vec<_>>(), "freshness": "Current" })
+            let all = stored.chain(reviews).chain(contents.measured.iter().map(measured));
+            json!({ "version": version, "resources": all.collect::<Vec<_>>(), "freshness": "Current" })
         })
         .collect();
     let mut metadata = json!({ "creationTimestamp": null });
@@ -61,6 +62,16 @@ fn review(review: &Review) -> Value {
         "scope": scope(review.namespaced),
         "singularResource": review.kind.to_lowercase(),
         "verbs": ["create"],
+    })
+}
+
+fn measured(measured: &Measured) -> Value {
+    json!({
+        "resource": measured.plural,
+        "responseKind": { "group": "", "version": "", "kind": measured.kind },
+        "scope": scope(measured.namespaced),
+        "singularResource": "",
+        "verbs": MEASURED_VERBS,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Contents, Groups, set_unless_empty, subresources, verbs};
+use super::{Contents, Groups, MEASURED_VERBS, set_unless_empty, subresources, verbs};
 use crate::sim::kinds::{Kinds, Resource};
 
 /// `/api`: the versions of the core group. It carries no `apiVersion`.
@@ -50,6 +50,11 @@ pub fn resource_list(kinds: &Kinds, group: &str, version: &str) -> Option<Value>
         resources.push(json!({
             "name": review.plural, "singularName": review.kind.to_lowercase(), "namespaced": review.namespaced, "kind": review.kind,
             "verbs": ["create"],
+        }));
+    }
+    for measured in contents.measured {
+        resources.push(json!({
+            "name": measured.plural, "singularName": "", "namespaced": measured.namespaced, "kind": measured.kind, "verbs": MEASURED_VERBS,
         }));
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };

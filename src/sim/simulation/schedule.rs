@@ -3,7 +3,7 @@
 //! Takes keys with times; gives them back in order of time, then of the actor, then of entry. Never holds two entries for
 //! one key of one actor: the earlier one stays, because actors look at what is, not at what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -52,12 +52,14 @@ pub struct Schedule {
     sequence: u64,
     queue: BTreeMap<Slot, Arc<str>>,
     slots: BTreeMap<(u8, Arc<str>), Slot>,
+    /// Entries that are looks in passing: as far as their actors know, they will find nothing to do.
+    polls: BTreeSet<(u8, Arc<str>)>,
 }
 
 impl Schedule {
     /// An empty schedule at a time.
     pub fn new(draws: Draws, now: Timestamp, reaction: Reaction) -> Self {
-        Self { now, draws, reaction, actor: 0, sequence: 0, queue: BTreeMap::new(), slots: BTreeMap::new() }
+        Self { now, draws, reaction, actor: 0, sequence: 0, queue: BTreeMap::new(), slots: BTreeMap::new(), polls: BTreeSet::new() }
     }
 
     /// The actor that enters keys from here on.
@@ -77,8 +79,23 @@ impl Schedule {
 
     /// Enters a key at a time (the past is now); an earlier entry of the key stays.
     pub fn at(&mut self, at: Timestamp, key: &str) {
-        let at = at.max(self.now);
         let id = (self.actor, Arc::<str>::from(key));
+        self.polls.remove(&id);
+        self.enter(at, id);
+    }
+
+    /// Enters a key after a delay for a look in passing: it does not keep the cluster from being quiet. An entry of the key
+    /// that is not in passing stays one.
+    pub fn poll(&mut self, delay: SignedDuration, key: &str) {
+        let id = (self.actor, Arc::<str>::from(key));
+        if !self.slots.contains_key(&id) {
+            self.polls.insert(id.clone());
+        }
+        self.enter(self.now.saturating_add(delay).unwrap_or(Timestamp::MAX), id);
+    }
+
+    fn enter(&mut self, at: Timestamp, id: (u8, Arc<str>)) {
+        let at = at.max(self.now);
         if let Some(slot) = self.slots.get(&id) {
             if slot.at <= at {
                 return;
@@ -114,7 +131,9 @@ impl Schedule {
 
     /// Drops the entry of a key.
     pub fn cancel(&mut self, key: &str) {
-        if let Some(slot) = self.slots.remove(&(self.actor, Arc::from(key))) {
+        let id = (self.actor, Arc::from(key));
+        self.polls.remove(&id);
+        if let Some(slot) = self.slots.remove(&id) {
             self.queue.remove(&slot);
         }
     }
@@ -128,8 +147,10 @@ impl Schedule {
     pub(super) fn pop(&mut self) -> Option<(u8, Arc<str>)> {
         let entry = self.queue.first_entry().filter(|entry| entry.key().at <= self.now)?;
         let (slot, key) = entry.remove_entry();
-        self.slots.remove(&(slot.actor, Arc::clone(&key)));
-        Some((slot.actor, key))
+        let id = (slot.actor, key);
+        self.slots.remove(&id);
+        self.polls.remove(&id);
+        Some(id)
     }
 
     /// Number of entries.
@@ -140,6 +161,11 @@ impl Schedule {
     /// Nothing will be done any more.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// Nothing will be done any more but looks in passing.
+    pub fn is_quiet(&self) -> bool {
+        self.queue.len() == self.polls.len()
     }
 }
 
@@ -184,6 +210,24 @@ mod tests {
         assert_eq!((schedule.len(), schedule.next_due()), (1, Some(second(15))));
         schedule.cancel("a");
         assert!(schedule.is_empty());
+    }
+
+    #[test]
+    fn looks_in_passing_leave_the_schedule_quiet_until_something_else_is_entered() {
+        let mut schedule = schedule();
+        let quarter = SignedDuration::from_secs(15);
+        schedule.poll(quarter, "a");
+        assert!(schedule.is_quiet() && !schedule.is_empty());
+        schedule.after(quarter * 2, "a");
+        assert!(!schedule.is_quiet());
+        assert_eq!(schedule.next_due(), Some(second(25)), "the earlier entry stays, and counts now");
+        schedule.poll(quarter, "a");
+        assert!(!schedule.is_quiet());
+        assert_eq!(keys(&mut schedule, 25), [(0, "a".to_owned())]);
+        assert!(schedule.is_quiet() && schedule.is_empty());
+        schedule.poll(quarter, "b");
+        schedule.cancel("b");
+        assert!(schedule.is_quiet() && schedule.is_empty());
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Settings {
     pub pod_profiles: Vec<PodProfile>,
     /// How gateways behave.
     pub gateway: GatewayBehaviour,
+    /// A double of KEDA's operator is at work; its CRD is installed by whoever wants it.
+    pub keda: bool,
     /// Actors record Events; off saves writes in benchmarks.
     pub events: bool,
     /// How long actors take to notice a change.
@@ -27,6 +29,7 @@ impl Default for Settings {
             nodes: vec![NodeGroup::default()],
             pod_profiles: Vec::new(),
             gateway: GatewayBehaviour::default(),
+            keda: false,
             events: true,
             reaction: Reaction::default(),
         }

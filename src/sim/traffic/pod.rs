@@ -3,7 +3,7 @@
 //! Takes requests by their way; gives them to the queue, counts them where the pod and the gateway would, and keeps the truth.
 //! Draws depend on the pod and the window only. Writes nothing to the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::books::Books;
@@ -59,7 +59,12 @@ pub struct Pod {
     /// What it has counted since its containers started.
     pub registry: Registry,
     waiting: BTreeMap<Flow, Waiting>,
+    /// Requests worked on in each of the last windows.
+    running: VecDeque<f64>,
 }
+
+/// Windows over which [`Pod::busy`] is a mean: three of 5 s.
+const WINDOWS: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
@@ -70,7 +75,7 @@ struct Waiting {
 impl Pod {
     /// A pod that was not known.
     pub fn new(facts: Facts) -> Self {
-        let mut pod = Self { registry: Registry::new(facts.target()), facts, waiting: BTreeMap::new() };
+        let mut pod = Self { registry: Registry::new(facts.target()), facts, waiting: BTreeMap::new(), running: VecDeque::new() };
         pod_meter::begin(&pod.facts, &mut pod.registry);
         pod
     }
@@ -80,6 +85,7 @@ impl Pod {
         let again = facts.run != self.facts.run || facts.serving.metrics != self.facts.serving.metrics;
         if facts.run != self.facts.run {
             self.cut_off(books);
+            self.running.clear();
         }
         self.facts = facts;
         if again {
@@ -111,8 +117,10 @@ impl Pod {
     pub fn lost(&self, arrived: &[Arrived], books: &mut Books) {
         for one in arrived {
             let (seconds, ending) = one.limit;
+            let lot = Lot::at(grid(), seconds, one.count);
             books.note(&one.flow, &self.facts.key, one.count, |tally| &mut tally.timed_out);
-            books.gateway(&one.flow.via, Some(&self.facts), ending, &Lot::at(grid(), seconds, one.count));
+            books.truth.took(&self.facts.key, &lot);
+            books.gateway(&one.flow.via, Some(&self.facts), ending, &lot);
         }
     }
 
@@ -124,6 +132,7 @@ impl Pod {
         }
         if arrived.is_empty() && self.waiting.is_empty() {
             pod_meter::load(&self.facts, &mut self.registry, 0.0, 0);
+            self.worked_on(0.0);
             return;
         }
         let flows = self.flows(arrived);
@@ -133,6 +142,19 @@ impl Pod {
         let turn = turn(&self.facts.serving, before, new, window.seconds, variation, share);
         self.settle(&flows, &turn, &mut window, books);
         pod_meter::load(&self.facts, &mut self.registry, turn.running, turn.waiting);
+        self.worked_on(turn.running);
+    }
+
+    fn worked_on(&mut self, running: f64) {
+        if self.running.len() == WINDOWS {
+            self.running.pop_front();
+        }
+        self.running.push_back(running);
+    }
+
+    /// Requests worked on at a time, on average over the last windows; what is not known yet counts as none.
+    pub fn busy(&self) -> f64 {
+        self.running.iter().sum::<f64>() / WINDOWS as f64
     }
 
     /// All flows with requests here, those that wait and those that come.
@@ -188,6 +210,9 @@ impl Pod {
         books.note(&flow.flow, key, failed, |tally| &mut tally.failed);
         books.note(&flow.flow, key, refused, |tally| &mut tally.refused);
         books.note(&flow.flow, key, given_up, |tally| &mut tally.timed_out);
+        for lot in [&batch.answered, &batch.failed, &batch.given_up] {
+            books.truth.took(key, lot);
+        }
         let endings = [
             (Ending::ANSWERED, &batch.answered),
             (Ending::FAILED, &batch.failed),

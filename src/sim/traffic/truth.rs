@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use super::latency::{Lot, grid};
+
 /// Requests by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -46,4 +48,26 @@ pub struct Truth {
     pub pods: BTreeMap<String, Tally>,
     /// Outcomes of each pod's answers, by pod and name.
     pub outcomes: BTreeMap<(String, String), u64>,
+    /// How long the requests of each pod took that it answered, well or not, or that were given up, in the cells of
+    /// [`duration_bounds`]. Refusals and broken connections, which take no time, are not among them.
+    pub durations: BTreeMap<String, Vec<u64>>,
+}
+
+impl Truth {
+    /// Adds requests of a pod by how long they took.
+    pub(super) fn took(&mut self, pod: &str, lot: &Lot) {
+        if lot.count == 0 {
+            return;
+        }
+        let cells = self.durations.entry(pod.to_owned()).or_insert_with(|| vec![0; lot.cells.len()]);
+        for (cell, count) in cells.iter_mut().zip(&lot.cells) {
+            *cell += count;
+        }
+    }
+}
+
+/// The bounds of the cells in which durations are counted, in seconds and in order: cell `i` ends at bound `i`, and one more
+/// cell has no end.
+pub fn duration_bounds() -> &'static [f64] {
+    grid()
 }

@@ -1,3 +1,4 @@
+mod autoscalers;
 mod custom;
 mod deletion;
 mod lists;

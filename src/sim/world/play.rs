@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use self::profiles::Profiles;
 pub use self::requests::USER;
@@ -26,7 +27,9 @@ use super::expectation::Outcome;
 use super::place::{Place, Problems};
 use super::pod::PodSelector;
 use super::scene::World;
+use crate::sim::api_error::ApiError;
 use crate::sim::cluster::Cluster;
+use crate::sim::metrics_api::http;
 use crate::sim::routes::{ApiRequest, Served};
 use crate::sim::service;
 use crate::sim::simulation::Simulation;
@@ -277,6 +280,10 @@ impl service::World for Play {
 
     fn ask_metrics(&mut self, request: &ApiRequest, path: &str) -> Option<Served> {
         Some(self.simulation.ask_metrics(request, path))
+    }
+
+    fn ask_metrics_apis(&mut self, asked: &http::Asked) -> Option<Result<Value, ApiError>> {
+        self.simulation.ask_metrics_apis(asked)
     }
 }
 

@@ -11,6 +11,8 @@ use super::document::Located;
 use super::fields::{self, Fields};
 use super::place::{Place, Problems};
 use super::serving::{self, ServingWords};
+use super::usage;
+use crate::sim::metrics_api::usage::UsageModel;
 
 /// Which pods a rule, a change or a fault is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,8 @@ pub struct Behaviour {
     pub failure: Option<PodFailure>,
     /// How they serve requests.
     pub serving: Option<ServingWords>,
+    /// What they use of cpu and memory.
+    pub usage: Option<UsageModel>,
 }
 
 /// How the containers of a pod fail.
@@ -113,6 +117,7 @@ pub fn behaviour(fields: &mut Fields<'_>, problems: &mut Problems) -> Behaviour 
     behaviour.shutdown = fields.read("shutdown", fields::time, problems);
     behaviour.failure = fields.take("failure").and_then(|failure| read_failure(failure, problems));
     behaviour.serving = fields.take("serving").and_then(|node| serving::read(node, problems));
+    behaviour.usage = fields.take("usage").and_then(|node| usage::read(node, problems));
     behaviour
 }
 

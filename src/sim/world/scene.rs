@@ -12,6 +12,7 @@ use super::place::{Place, Problems};
 use super::pod::{self, PodRule};
 use super::traffic::{self, Entry, Scraping};
 use crate::sim::actors::gateway::GatewayBehaviour;
+use crate::sim::metrics_api::rules::Rules;
 use crate::sim::traffic::gateway_meter::GatewayFlavour;
 
 /// The longest time that is simulated.
@@ -33,12 +34,16 @@ pub struct World {
     pub nodes: Vec<Machines>,
     /// The Gateway API is installed, with a gateway that behaves so; none: it is not.
     pub gateway: Option<GatewayBehaviour>,
+    /// A double of KEDA is there, with its CRD.
+    pub keda: bool,
     /// The names of the gateway's metrics.
     pub gateway_metrics: GatewayFlavour,
     /// Requests from outside.
     pub traffic: Vec<Entry>,
     /// How metrics are scraped.
     pub scraping: Scraping,
+    /// Which of them the metrics APIs show.
+    pub rules: Rules,
     /// How pods behave; the first rule that matches describes a pod.
     pub pods: Vec<PodRule>,
     /// What happens, by time.
@@ -56,9 +61,11 @@ impl Default for World {
             duration: None,
             nodes: vec![Machines::default()],
             gateway: None,
+            keda: false,
             gateway_metrics: GatewayFlavour::default(),
             traffic: Vec::new(),
             scraping: Scraping::default(),
+            rules: Rules::default(),
             pods: Vec::new(),
             events: Vec::new(),
             expect: Vec::new(),
@@ -124,11 +131,12 @@ fn read_spec(mut world: World, spec: &Located, problems: &mut Problems) -> Optio
     if let Some((behaviour, flavour)) = fields.take("gateway").and_then(|gateway| read_gateway(gateway, problems)) {
         (world.gateway, world.gateway_metrics) = (Some(behaviour), flavour);
     }
+    world.keda = fields.read("keda", fields::flag, problems).unwrap_or(false);
     if let Some(entries) = fields.take("traffic") {
         world.traffic = traffic::read(entries, problems);
     }
     if let Some(scraping) = fields.take("metrics").and_then(|metrics| traffic::read_scraping(metrics, problems)) {
-        world.scraping = scraping;
+        (world.scraping, world.rules) = scraping;
     }
     if let Some(pods) = fields.take("pods") {
         world.pods = pod::read(pods, problems);

@@ -11,6 +11,8 @@ use super::document::Located;
 use super::duration;
 use super::fields::{self, Fields};
 use super::place::{Place, Problems};
+use super::rules;
+use crate::sim::metrics_api::rules::Rules;
 use crate::sim::traffic::arrivals::Arrivals;
 use crate::sim::traffic::demand::{Demand, Destination, Request};
 use crate::sim::traffic::scraper::{INTERVAL, RETENTION};
@@ -138,8 +140,8 @@ fn request(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Request> 
     fits.then_some(Request { method, path, headers })
 }
 
-/// Reads `metrics`.
-pub fn read_scraping(node: &Located, problems: &mut Problems) -> Option<Scraping> {
+/// Reads `metrics`: how they are scraped, and which of them the metrics APIs show.
+pub fn read_scraping(node: &Located, problems: &mut Problems) -> Option<(Scraping, Rules)> {
     let mut fields = Fields::of(node, "metrics", problems)?;
     let usual = Scraping::default();
     let mut within = |field: &'static str, usual: SignedDuration, least: SignedDuration, most: SignedDuration| {
@@ -152,8 +154,9 @@ pub fn read_scraping(node: &Located, problems: &mut Problems) -> Option<Scraping
     };
     let interval = within("scrapeInterval", usual.interval, SignedDuration::from_secs(1), SignedDuration::from_mins(10));
     let retention = within("retention", usual.retention, SignedDuration::from_mins(10), SignedDuration::from_hours(24));
+    let rules = rules::read(&mut fields, problems);
     fields.finish(problems);
-    Some(Scraping { interval, retention })
+    Some((Scraping { interval, retention }, rules))
 }
 
 #[cfg(test)]
@@ -194,7 +197,7 @@ mod tests {
         let read = |text: &str| {
             let document = parse("w.yaml", text).unwrap().remove(0);
             let mut problems = Problems::new();
-            (read_scraping(&document, &mut problems).map(|scraping| scraping.interval.as_secs()), problems.len())
+            (read_scraping(&document, &mut problems).map(|(scraping, _)| scraping.interval.as_secs()), problems.len())
         };
         assert_eq!(read("scrapeInterval: 30s\nretention: 1h\n"), (Some(30), 0));
         assert_eq!(read("scrapeInterval: 0s\nretention: 2m\nother: 1\n").1, 3);

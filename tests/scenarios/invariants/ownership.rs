@@ -3,13 +3,14 @@
 use modelward::sim::cluster::{Change, Cluster, Commit};
 use serde_json::Value;
 
+use super::rollbacks::ROLLBACKS;
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
 const MODELS: &str = "models.modelward.dev";
 
 fn is_our_kind(commit: &Commit) -> bool {
-    commit.resource == DEPLOYMENTS || commit.resource == MODELS
+    commit.resource == DEPLOYMENTS || commit.resource == MODELS || commit.resource == ROLLBACKS
 }
 
 fn is_event(commit: &Commit) -> bool {
@@ -69,7 +70,9 @@ pub fn spec_is_never_written(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> 
         return None;
     }
     let (Some(before), Some(after)) = (commit.before.as_deref(), commit.after.as_deref()) else {
-        return Some("it is made or deleted by the operator".to_owned());
+        // Those that record its own decisions are the operator's to make and to clear away.
+        let own = commit.resource == ROLLBACKS && view::object(commit).is_some_and(|object| object["spec"]["trigger"] == "Automatic");
+        return (!own).then(|| "it is made or deleted by the operator".to_owned());
     };
     let users = |object: &Value| ["labels", "annotations", "ownerReferences"].map(|field| object["metadata"].get(field).cloned());
     let same = before["spec"] == after["spec"] && users(before) == users(after);

@@ -197,3 +197,34 @@ fn dying_at_any_write_of_a_failing_release_ends_with_the_old_version_and_its_gro
         }
     }
 }
+
+#[test]
+fn pods_on_standby_stay_as_long_as_the_watch_and_serve_first_when_it_fails() {
+    for fails in [false, true] {
+        let mut criteria = errors_below_two_percent();
+        criteria.after_promotion = Some(SignedDuration::from_hours(1));
+        criteria.standby_replicas = 2;
+        let mut model = releasing(Settings { analysis: Some(criteria), ..settings(TrafficMode::Gateway) }, 2);
+        model.run_until(|model| model.record().stable == name("b"));
+        model.run(600);
+        assert_eq!((model.pods("a"), model.pods("b")), (2, 4));
+        model.fail_requests("b", if fails { 60 } else { 2 });
+        model.run(4_000);
+        let (serves, gone) = if fails { ("a", "b") } else { ("b", "a") };
+        assert_eq!((model.weight_of(serves), model.pods(serves), model.pods(gone)), (100, 4, 0), "fails: {fails}");
+    }
+}
+
+#[test]
+fn next_release_ends_the_standby_of_the_one_before() {
+    let mut criteria = errors_below_two_percent();
+    criteria.after_promotion = Some(SignedDuration::from_hours(20));
+    criteria.standby_replicas = 2;
+    let mut model = releasing(Settings { analysis: Some(criteria), ..settings(TrafficMode::Gateway) }, 2);
+    model.run_until(|model| model.record().stable == name("b"));
+    model.run(600);
+    assert_eq!(model.pods("a"), 2);
+    model.want("c");
+    model.run_until(|model| model.weight_of("c") == 10);
+    assert_eq!(model.pods("a"), 0);
+}

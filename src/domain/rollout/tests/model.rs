@@ -33,6 +33,7 @@ pub(super) fn settings(traffic: TrafficMode) -> Settings {
         progress_deadline: SignedDuration::from_mins(10),
         paused: false,
         analysis: None,
+        rollback_history_limit: 10,
         revision_history_limit: 10,
     }
 }
@@ -80,6 +81,7 @@ pub(super) struct Model {
     edited: i64,
     judged: Option<Settings>,
     pub(super) numbers: numbers::Numbers,
+    pub(super) order: Option<crate::domain::rollback::Order>,
 }
 
 /// Which invariants are checked at each write.
@@ -121,6 +123,7 @@ impl Model {
             edited: 0,
             judged: None,
             numbers: numbers::Numbers::default(),
+            order: None,
         }
     }
 
@@ -307,6 +310,7 @@ impl Model {
             live: &live,
             record: self.record.as_ref(),
             command: self.command.as_ref(),
+            rollback: self.order.as_ref(),
             answers: &self.numbers.answers,
             asked: &self.numbers.in_vain,
         });
@@ -377,6 +381,10 @@ impl Model {
             match mark {
                 Mark::Served => set.served = true,
                 Mark::Failed(reason) => set.failed = Some(Failed { reason: reason.clone(), generation: self.generation }),
+                Mark::FailedInService(reason) => {
+                    set.served = true;
+                    set.failed = Some(Failed { reason: reason.clone(), generation: self.generation });
+                }
                 Mark::Retried => set.failed = None,
             }
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::sim::actors::labels::Selector;
 use crate::sim::actors::object;
+use crate::sim::metrics_api::usage::UsageModel;
 use crate::sim::traffic::serving::Serving;
 
 /// The behaviour of the pods that a selector takes.
@@ -26,6 +27,8 @@ pub struct PodProfile {
     pub failure: Option<Failure>,
     /// How they serve requests.
     pub serving: Serving,
+    /// What they use of cpu and memory.
+    pub usage: UsageModel,
 }
 
 /// How long a pod takes to start.
@@ -83,6 +86,7 @@ impl Default for PodProfile {
             completes_after: None,
             failure: None,
             serving: Serving::default(),
+            usage: UsageModel::default(),
         }
     }
 }

@@ -81,6 +81,11 @@ pub fn autoscaler(object: &mut Value) {
     fill_spec(object, "minReplicas", 1);
     let cpu = json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]);
     fill_spec(object, "metrics", cpu);
+    if let Some(status) = object_at(object, &["status"]) {
+        // These two are always there, even with nothing in them.
+        fill(status, "desiredReplicas", 0);
+        status.entry("currentMetrics").or_insert(Value::Null);
+    }
     let Some(behavior) = object_at(object, &["spec", "behavior"]) else { return };
     let fast = json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
     let halving = json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]);
@@ -89,6 +94,12 @@ pub fn autoscaler(object: &mut Value) {
     if let Some(up) = behavior.get_mut("scaleUp").and_then(Value::as_object_mut) {
         fill(up, "stabilizationWindowSeconds", 0);
     }
+}
+
+/// The directions of an autoscaler's behavior in which the list of policies is there and empty.
+pub fn directions_without_policies(object: &Value) -> Vec<&'static str> {
+    let empty = |direction: &&str| object["spec"]["behavior"][*direction]["policies"].as_array().is_some_and(Vec::is_empty);
+    ["scaleUp", "scaleDown"].into_iter().filter(empty).collect()
 }
 
 fn scaling_rules(behavior: &mut Map<String, Value>, direction: &str, policies: Value) {

@@ -87,6 +87,11 @@ impl Causes {
         }
     }
 
+    /// `Unsupported value`.
+    pub fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &[&str]) {
+        self.0.push(text::not_supported(field, value, supported));
+    }
+
     /// A whole number that is absent or not negative.
     pub fn not_negative(&mut self, holder: &Value, at: &str, field: &str) {
         if holder[field].as_i64().is_some_and(|number| number < 0) {

@@ -94,7 +94,8 @@ const STANDARD: [&str; 26] = [
     "count/",
 ];
 
-fn container_resource_name(c: &mut Causes, name: &str, at: &str) {
+/// A resource that a container can ask for.
+pub fn container_resource_name(c: &mut Causes, name: &str, at: &str) {
     let problems = qualified(name);
     if !problems.is_empty() {
         c.problems(at, &json!(name), problems);

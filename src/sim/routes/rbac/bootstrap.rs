@@ -32,6 +32,12 @@ pub fn bootstrap(cluster: &mut Cluster) -> Result<(), ApiError> {
         let part = json!({ "metadata": labelled(name), "rules": rules });
         create(cluster, "clusterroles", &format!("system:aggregate-to-{name}"), part)?;
     }
+    if cluster.kinds().has_metrics_apis() {
+        // It comes with the server of resource metrics.
+        let labels: Value = ["admin", "edit", "view"].iter().map(|role| (aggregated_to(role), json!("true"))).collect();
+        let rules = json!([rule(&["metrics.k8s.io"], &["nodes", "pods"], READ)]);
+        create(cluster, "clusterroles", "system:aggregated-metrics-reader", json!({ "metadata": { "labels": labels }, "rules": rules }))?;
+    }
     bind(cluster, "cluster-admin", &[MASTERS])?;
     bind(cluster, "system:basic-user", &[EVERYBODY])?;
     bind(cluster, "system:discovery", &[EVERYBODY])?;

@@ -15,6 +15,10 @@ fn conserved(play: &crate::sim::world::play::Play) {
     for tally in truth.demands.iter().chain(truth.pods.values()) {
         assert_eq!(tally.arrived, tally.accounted(), "{tally:?}");
     }
+    for (pod, tally) in &truth.pods {
+        let timed: u64 = truth.durations.get(pod).into_iter().flatten().sum();
+        assert_eq!(timed, tally.answered + tally.failed + tally.timed_out, "{pod}: {tally:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::sim::world::event::{Action, Event, Fault};
 use crate::sim::world::place::Place;
 use crate::sim::world::pod::{Behaviour, PodFailure, PodSelector};
 use crate::sim::world::serving::ServingWords;
+use crate::sim::world::usage;
 
 impl Play {
     /// Lets an event happen.
@@ -194,7 +195,7 @@ fn show(selector: &PodSelector) -> String {
 
 /// What is said of pods, in words.
 fn said(behaviour: &Behaviour) -> String {
-    let Behaviour { pull, load, jitter, shutdown, failure, serving } = behaviour;
+    let Behaviour { pull, load, jitter, shutdown, failure, serving, usage } = behaviour;
     let mut words: Vec<String> = Vec::new();
     for (name, time) in [("pull", pull), ("load", load), ("shutdown", shutdown)] {
         words.extend(time.map(|time| format!("{name} takes {}", super::super::duration::show(time))));
@@ -207,5 +208,6 @@ fn said(behaviour: &Behaviour) -> String {
         PodFailure::ImagePull { message, .. } => format!("their image cannot be pulled: {message}"),
     }));
     words.extend(serving.iter().flat_map(ServingWords::told));
+    words.extend(usage.iter().flat_map(usage::told));
     words.join(", ")
 }

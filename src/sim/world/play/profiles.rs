@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::sim::actors::labels::Selector;
 use crate::sim::actors::pods::profile::{Failure, PodProfile};
 use crate::sim::world::pod::{Behaviour, PodFailure, PodRule, PodSelector};
+use crate::sim::world::usage;
 
 /// A profile with its selector as data, so that it can be narrowed.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,13 +84,16 @@ fn requirements(selector: &Value) -> Vec<Value> {
 }
 
 fn said(behaviour: &Behaviour, profile: &mut PodProfile) {
-    let Behaviour { pull, load, jitter, shutdown, failure, serving } = behaviour;
+    let Behaviour { pull, load, jitter, shutdown, failure, serving, usage } = behaviour;
     profile.startup.pull = pull.unwrap_or(profile.startup.pull);
     profile.startup.load = load.unwrap_or(profile.startup.load);
     profile.startup.jitter = jitter.unwrap_or(profile.startup.jitter);
     profile.shutdown = shutdown.unwrap_or(profile.shutdown);
     if let Some(words) = serving {
         words.apply(&mut profile.serving);
+    }
+    if let Some(said) = usage {
+        usage::apply(said, &mut profile.usage);
     }
     match failure {
         None => {}

@@ -10,6 +10,7 @@ use super::seen::Seen;
 use super::{Done, Play, lock, planned, requests};
 use crate::sim::cluster::{Identity, WriteOptions};
 use crate::sim::gateway_api;
+use crate::sim::keda_api;
 use crate::sim::simulation::{Settings, Simulation};
 use crate::sim::traffic;
 use crate::sim::world::document::Located;
@@ -47,9 +48,11 @@ impl Play {
             nodes: Vec::new(),
             pod_profiles: profiles.list(),
             gateway: world.gateway.clone().unwrap_or_default(),
+            keda: world.keda,
             ..Settings::default()
         };
-        let simulation = make(seed, start - BEFORE, settings);
+        let mut simulation = make(seed, start - BEFORE, settings);
+        simulation.set_metric_rules(world.rules.clone());
         let (events, expectations) = planned(&world);
         let (first, objects): (Vec<Located>, Vec<Located>) = objects.into_iter().partition(comes_first);
         let mut play = Self {
@@ -74,7 +77,8 @@ impl Play {
         play.look_out(&world);
         play.add_machines(&world);
         let gateway = if world.gateway.is_some() { gateway_api::definitions() } else { Vec::new() };
-        play.install(definitions.iter().chain(&gateway));
+        let keda = if world.keda { keda_api::definitions() } else { Vec::new() };
+        play.install(definitions.iter().chain(&gateway).chain(&keda));
         play.apply_all(&first);
         play.simulation.advance(start);
         play.result()

@@ -1,0 +1,5 @@
+//! Autoscalers by worked cases, in words, and over virtual time.
+
+mod cases;
+mod conversations;
+mod stage;
