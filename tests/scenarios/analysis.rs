@@ -52,10 +52,11 @@ fn held(arena: &Arena, version: &str, split: Split) -> Value {
     object
 }
 
-/// Version 1.0.0 serves, and requests come.
+/// Version 1.0.0 serves, and requests come since a while.
 async fn asked(arena: &Arena, split: Split) {
     serving(arena, split).await;
     arena.numbers.requests(&[(To::Everybody, PER_SECOND)]);
+    arena.sleep(arena.pace.scraped).await;
 }
 
 /// The first metric of the analysis in status.

@@ -21,6 +21,8 @@ pub struct Pace {
     pub interval: &'static str,
     /// Measurements out of bounds that fail a metric.
     pub failure_limit: i64,
+    /// Long enough for what has begun to be seen by the metric source.
+    pub scraped: Duration,
     /// How long a metric may be without data.
     pub data_deadline: &'static str,
     /// Longer than an analysis takes to take in a measurement.
@@ -46,6 +48,7 @@ pub fn virtual_time() -> Pace {
         propagation: "5s",
         interval: "30s",
         failure_limit: 3,
+        scraped: Duration::from_secs(30),
         data_deadline: "3m",
         past_measurement: Duration::from_secs(300),
         poll: Duration::from_secs(1),
@@ -66,6 +69,7 @@ pub fn real_time() -> Pace {
         propagation: "500ms",
         interval: "10s",
         failure_limit: 2,
+        scraped: Duration::from_secs(3),
         data_deadline: "5s",
         past_measurement: Duration::from_secs(21),
         poll: Duration::from_millis(150),

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client};
 use modelward::metric_source::Sources;
 use modelward::metric_source::config::OperatorConfiguration;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::door::Door;
 use super::meter::{self, Serving};
