@@ -72,11 +72,11 @@ impl Prometheus {
         started
     }
 
-    /// Waits until it answers.
+    /// Waits until it has scraped for the first time: it looks at its targets some seconds after it begins to answer.
     fn wait(&self) {
-        for _ in 0..200 {
-            let ready = http::ask(self.address, "GET", "/-/ready", "text/plain", b"");
-            if ready.is_some_and(|response| response.starts_with(b"HTTP/1.0 200")) {
+        for _ in 0..300 {
+            let up = http::ask(self.address, "GET", "/api/v1/query?query=up", "text/plain", b"");
+            if up.is_some_and(|response| String::from_utf8_lossy(&response).contains("\"__name__\":\"up\"")) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));

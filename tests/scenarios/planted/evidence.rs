@@ -94,7 +94,7 @@ fn given_up(hand: &mut Hand<'_>, evidence: &Value) {
     let (stable, candidate) = (read(hand, "/stable/revision"), read(hand, "/candidate/revision"));
     let given_up = json!({
         "type": "Revision", "revision": stable, "insteadOf": candidate, "by": "analysis", "since": "2026-01-01T00:03:00Z",
-        "reason": "its numbers", "evidence": evidence,
+        "decision": 3, "left": candidate, "reason": "its numbers", "evidence": evidence,
     });
     status(hand, json!({"override": given_up}));
 }
