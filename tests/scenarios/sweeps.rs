@@ -111,4 +111,6 @@ sweeps! {
     never_ready_by_route_killed_after_any_request_never_gives_weight_back: ROUTE_NEVER_READY After;
     never_ready_by_pods_killed_before_any_request_never_gives_weight_back: PODS_NEVER_READY Before;
     never_ready_by_pods_killed_after_any_request_never_gives_weight_back: PODS_NEVER_READY After;
+    failing_by_route_killed_before_any_request_never_gives_weight_back: ROUTE_FAILING Before;
+    failing_by_route_killed_after_any_request_never_gives_weight_back: ROUTE_FAILING After;
 }
