@@ -142,6 +142,7 @@ impl Inquiries {
         for (asking, answered) in askings.iter().zip(&answers) {
             match answered.found {
                 Ok(_) => drop(in_vain.remove(&asking.metric)),
+                Err(_) if answered.late => drop(in_vain.remove(&asking.metric)),
                 Err(_) => drop(in_vain.insert(asking.metric.clone(), asking.question.to)),
             }
         }
@@ -158,9 +159,10 @@ impl Inquiries {
         let queries = measure.queries().iter().filter_map(|query| query.render(&windowed(candidate, question)).ok()).collect();
         let found = match self.0.sources.get(provider.as_deref()) {
             Ok(source) => Errand { source: &**source, asking }.found().await,
-            Err(unknown) => Err(unknown.to_string()),
+            Err(unknown) => Err(Silence::from(unknown.to_string())),
         };
-        Answered { question: question.clone(), definition: definition.clone(), queries, found }
+        let late = found.as_ref().is_err_and(|silence| silence.late);
+        Answered { question: question.clone(), definition: definition.clone(), queries, found: found.map_err(|silence| silence.why), late }
     }
 }
 
@@ -174,6 +176,19 @@ fn windowed(parameters: &Parameters, question: &Question) -> Parameters {
     Parameters { window: question.length(), ..parameters.clone() }
 }
 
+/// Why there is nothing to read.
+struct Silence {
+    why: String,
+    /// The series are there, and were not when the window began.
+    late: bool,
+}
+
+impl From<String> for Silence {
+    fn from(why: String) -> Self {
+        Self { why, late: false }
+    }
+}
+
 /// A question on its way to its source.
 struct Errand<'a> {
     source: &'a dyn MetricSource,
@@ -181,32 +196,35 @@ struct Errand<'a> {
 }
 
 impl Errand<'_> {
-    async fn found(&self) -> Result<Found, String> {
+    async fn found(&self) -> Result<Found, Silence> {
         let Asking { question, candidate, stable, .. } = self.asking;
         let alive = question.alive_at_start;
-        let candidate = self.reading(candidate, alive.candidate).await.map_err(|why| format!("new version: {why}"))?;
+        let of = |whose: &str, silence: Silence| Silence { why: format!("{whose}: {}", silence.why), ..silence };
+        let candidate = self.reading(candidate, alive.candidate).await.map_err(|silence| of("new version", silence))?;
         let stable = match stable {
-            Some(stable) => Some(self.reading(stable, alive.stable).await.map_err(|why| format!("stable version: {why}"))?),
+            Some(stable) => Some(self.reading(stable, alive.stable).await.map_err(|silence| of("stable version", silence))?),
             None => None,
         };
         Ok(Found { candidate, stable })
     }
 
-    async fn reading(&self, parameters: &Parameters, alive_at_start: bool) -> Result<Reading, String> {
+    async fn reading(&self, parameters: &Parameters, alive_at_start: bool) -> Result<Reading, Silence> {
         let Asking { question, measure, .. } = self.asking;
         let parameters = windowed(parameters, question);
         if let Some(freshness) = &measure.freshness {
-            let start = alive_at_start.then_some(question.from);
-            for moment in start.into_iter().chain([question.to]) {
-                let answer = self.ask(freshness, &parameters, moment).await?;
-                reading::fresh(&answer, moment, STALE_AFTER).map_err(|why| why.to_string())?;
+            let at_end = self.ask(freshness, &parameters, question.to).await?;
+            reading::fresh(&at_end, question.to, STALE_AFTER).map_err(|why| why.to_string())?;
+            if alive_at_start {
+                let at_start = self.ask(freshness, &parameters, question.from).await?;
+                let fresh = reading::fresh(&at_start, question.from, STALE_AFTER);
+                fresh.map_err(|why| Silence { why: format!("at the start of the window {why}"), late: true })?;
             }
         }
         let mut answers = Vec::new();
         for query in measure.queries() {
             answers.push(self.ask(query, &parameters, question.to).await?);
         }
-        measure.read(&answers, question.to, question.length()).map_err(|why| why.to_string())
+        measure.read(&answers, question.to, question.length()).map_err(|why| Silence::from(why.to_string()))
     }
 
     async fn ask(&self, query: &Template, parameters: &Parameters, at: Timestamp) -> Result<Answer, String> {

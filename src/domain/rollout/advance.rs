@@ -320,15 +320,13 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
     let held = if weight == 0 { "previewing without traffic".to_owned() } else { format!("holding at {weight} %") };
     match hold {
         Some(Hold::For(time)) if !candidate.hold_ended && situation.now < reached + time => {
-            let reason = match judge::waiting(situation, &record).filter(|waiting| waiting.code == "NoData") {
-                // Somebody should know before the time is over.
-                Some(waiting) => Reason::new(waiting.code, format!("{held}: {}", waiting.message)),
-                None => Reason::new("Holding", format!("{held} until {}", reached + time)),
-            };
+            let reason = Reason::new("Holding", format!("{held} until {}", reached + time));
+            let reason = without_data(situation, &record, &held).unwrap_or(reason);
             holding(situation, record, candidate, reason).look_at(reached + time)
         }
         Some(Hold::UntilPromoted) if !candidate.hold_ended => {
             let reason = Reason::new("WaitingForPromotion", format!("{held} until somebody promotes"));
+            let reason = without_data(situation, &record, &held).unwrap_or(reason);
             holding(situation, record, candidate, reason)
         }
         // A stage that is a step ends only when the numbers are good, too; `promote` ends the time, not the analysis.
@@ -344,6 +342,12 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
             None => next_stage(situation, record, candidate, next_weight),
         },
     }
+}
+
+/// That there is no data is something that somebody should know before the hold is over.
+fn without_data(situation: &Situation<'_>, record: &Record, held: &str) -> Option<Reason> {
+    let waiting = judge::waiting(situation, record).filter(|waiting| waiting.code == "NoData")?;
+    Some(Reason::new(waiting.code, format!("{held}: {}", waiting.message)))
 }
 
 fn holding(situation: &Situation<'_>, record: Record, candidate: &Candidate, reason: Reason) -> Plan {

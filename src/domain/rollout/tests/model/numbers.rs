@@ -42,7 +42,7 @@ impl Model {
             let queries = vec!["q".to_owned()];
             let definition = metric.definition.clone();
             self.numbers.asked.push((due.subject.revision.clone(), question.clone()));
-            self.numbers.answers.push(Answered { question: question.clone(), definition, queries, found });
+            self.numbers.answers.push(Answered { question: question.clone(), definition, queries, found, late: false });
         }
     }
 
