@@ -89,6 +89,47 @@ fn the_canary_is_told_so_that_a_newcomer_understands_it() {
 }
 
 #[test]
+fn the_twenty_lines_of_the_readme_are_the_example_and_take_a_bad_version_back() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the page");
+    let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of YAML");
+    assert_eq!(block, example_file("twenty-lines/fraud.yaml"), "the first block of the README is the file");
+    assert!(block.lines().count() <= 20, "{} lines", block.lines().count());
+    let mut kinds: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["Model", "ModelDeployment"], "two objects");
+    assert!(readme.contains("$ cargo run -- simulate examples/twenty-lines\n"));
+    let text = stdout(&modelward(&["simulate", "examples/twenty-lines"]));
+    for told in [
+        "changed by you: spec.version 1.4.0 -> 1.5.0",
+        "Weight 0 -> 10: version 1.5.0 gets 10 %",
+        "Phase Holding -> RollingBack, Weight 10 -> 0, SpecSuperseded False -> True: errorRate was above 0.02 in 3 measurements in a row",
+        "Phase InProgress -> Completed, Ready False -> True: version 1.4.0 has all of the traffic",
+    ] {
+        assert!(text.contains(told), "{told:?} is missing in\n{text}");
+    }
+    let record = text.lines().find(|line| line.starts_with("fraud-") && line.contains("Automatic")).expect("a Rollback at the end");
+    assert_eq!(record.split_whitespace().skip(1).collect::<Vec<_>>(), ["fraud", "Automatic", "Completed", "1.5.0", "1.4.0"]);
+}
+
+#[test]
+fn the_same_lines_let_a_good_version_through() {
+    let world = example_file("twenty-lines/world.yaml").replace("errorRate: 0.06", "errorRate: 0.002");
+    let world = world.split("  expect:").next().expect("a world");
+    let folder = Folder::new("good", &[("w.yaml", world), ("d.yaml", &example_file("twenty-lines/fraud.yaml"))]);
+    let text = stdout(&modelward(&["simulate", folder.path()]));
+    assert!(text.contains("version 1.5.0 has all of the traffic") && !text.contains("rollback/"), "{text}");
+}
+
+#[test]
+fn the_readme_lists_every_story() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the page");
+    let listed: BTreeSet<&str> = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let folders = examples();
+    let names: BTreeSet<&str> = folders.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    assert_eq!(listed, names);
+}
+
+#[test]
 fn the_canary_that_never_gets_ready_ends_on_the_old_version_with_the_reason() {
     let text = stdout(&modelward(&["simulate", "examples/canary-never-ready"]));
     assert!(text.contains("0 of 1 pods were ready within 15m"), "{text}");
