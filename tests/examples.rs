@@ -61,15 +61,23 @@ fn example_file(path: &str) -> String {
 
 #[test]
 fn every_example_plays_to_its_end_and_all_its_expectations_are_met() {
-    for example in examples() {
-        let output = modelward(&["simulate", example.to_str().expect("UTF-8")]);
-        let text = stdout(&output);
-        assert!(output.status.success(), "{}: {text}{}", example.display(), stderr(&output));
-        let verdict = text.lines().find(|line| line.starts_with("EXPECTATIONS")).expect("an example expects something");
-        let counts: Vec<&str> = verdict.split_whitespace().collect();
-        assert!(counts[1] == counts[3] && counts[3] != "0", "{verdict}");
-        assert!(text.contains("nothing will change any more"), "{}: {text}", example.display());
-    }
+    let examples = examples();
+    std::thread::scope(|scope| {
+        for half in [0, 1] {
+            let of_half = examples.iter().skip(half).step_by(2);
+            scope.spawn(move || of_half.for_each(|example| plays_to_its_end(example)));
+        }
+    });
+}
+
+fn plays_to_its_end(example: &Path) {
+    let output = modelward(&["simulate", example.to_str().expect("UTF-8")]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{}: {text}{}", example.display(), stderr(&output));
+    let verdict = text.lines().find(|line| line.starts_with("EXPECTATIONS")).expect("an example expects something");
+    let counts: Vec<&str> = verdict.split_whitespace().collect();
+    assert!(counts[1] == counts[3] && counts[3] != "0", "{verdict}");
+    assert!(text.contains("nothing will change any more"), "{}: {text}", example.display());
 }
 
 #[test]
