@@ -7,6 +7,7 @@ pub mod ask;
 pub mod decide;
 pub mod memory;
 pub mod observe;
+mod routes;
 pub mod status;
 pub mod validate;
 
@@ -174,7 +175,7 @@ impl ModelDeployments {
         for (place, note) in plan.notes.iter().enumerate() {
             self.recorder.publish(&notice(observed, plan, place, note));
         }
-        let due = [plan.look_at, wait, retry].into_iter().flatten().min();
+        let due = [plan.look_at, wait, retry, routes::handover_due(observed, valid)].into_iter().flatten().min();
         Ok(due.map_or(Next::AwaitChange, Next::At))
     }
 

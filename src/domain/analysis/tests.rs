@@ -123,6 +123,17 @@ fn step_passes_with_enough_samples_of_its_own() {
 }
 
 #[test]
+fn who_took_over_without_being_measured_may_get_its_first_series_afterwards() {
+    let criteria = errors_below_two_percent();
+    let promoted = Subject { stable: None, ..subject("b", 100, 0) };
+    let alive = |progress: &Progress| window::due(&criteria, progress, at(40), &nothing_in_vain)[0].alive_at_start.candidate;
+    assert!(!alive(&begun(&criteria, promoted.clone(), None)), "it was sent requests only a moment ago");
+    let mut judged = begun(&criteria, subject("b", 50, -700), None);
+    look(&criteria, &mut judged, -600, &failed(0, 200), None);
+    assert!(alive(&begun(&criteria, promoted, Some(&judged))), "its counters are there from the step before");
+}
+
+#[test]
 fn evidence_of_another_revision_or_definition_is_not_used() {
     let criteria = errors_below_two_percent();
     let mut progress = begun(&criteria, subject("b", 10, 0), None);

@@ -83,8 +83,9 @@ fn question(criteria: &Criteria, progress: &Progress, metric: usize, state: &Met
     let bridged = to.duration_since(start) <= WINDOW_MAX.max(criteria.interval);
     let from = if bridged { start } else { to - criteria.interval };
     let unknown = state.until.is_none() || !bridged;
-    // A candidate's first series may come after the window began; those of a revision that served before must be there.
-    let grown = state.continued || !bridged || progress.subject.stable.is_none();
+    // The first series of who is judged may come after the window began, also of who took over at once and was not measured on its
+    // way; those of a revision that served before must be there.
+    let grown = state.continued || !bridged;
     let alive_at_start = Alive { candidate: unknown && grown, stable: unknown };
     Some(Question { metric, from, to, alive_at_start })
 }
