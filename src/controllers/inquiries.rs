@@ -1,7 +1,8 @@
 //! Asks metric sources beside the passes, so that no pass ever waits for one.
 //!
 //! Takes what is due for an object; gives the answers to its next pass, which it wakes. One set of questions per object is under way
-//! at a time, a bounded number over all. An answer that nobody took is asked for again: windows lie in the past, so it is the same.
+//! at a time, a bounded number over all. An answer that no pass has settled is asked for again: windows lie in the past, so it is
+//! the same. One that was settled is not, also when it moved nothing (too few requests for a bound): the next window is longer.
 //! Never judges an answer.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -60,8 +61,8 @@ struct State {
     waiting: VecDeque<(ObjectKey, Vec<Asking>)>,
     under_way: BTreeMap<ObjectKey, ()>,
     answers: BTreeMap<ObjectKey, Vec<Answered>>,
-    /// Up to which moment a metric was asked for in vain.
-    in_vain: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
+    /// Up to which moment a metric was asked for, and need not be again.
+    asked: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
 }
 
 impl Inquiries {
@@ -95,17 +96,27 @@ impl Inquiries {
         self.0.state().answers.remove(key).unwrap_or_default()
     }
 
-    /// Up to which moment metrics of `key` were asked for in vain, by name.
+    /// Up to which moment metrics of `key` were asked for and need not be again, by name.
     #[must_use]
-    pub fn in_vain(&self, key: &ObjectKey) -> BTreeMap<String, Timestamp> {
-        self.0.state().in_vain.get(key).cloned().unwrap_or_default()
+    pub fn asked(&self, key: &ObjectKey) -> BTreeMap<String, Timestamp> {
+        self.0.state().asked.get(key).cloned().unwrap_or_default()
+    }
+
+    /// What came of the answers for `key` is kept: nothing up to these moments has to be asked for again.
+    pub fn settle(&self, key: &ObjectKey, asked: BTreeMap<String, Timestamp>) {
+        let mut state = self.0.state();
+        if asked.is_empty() {
+            state.asked.remove(key);
+        } else {
+            state.asked.insert(key.clone(), asked);
+        }
     }
 
     /// The object is gone.
     pub fn forget(&self, key: &ObjectKey) {
         let mut state = self.0.state();
         state.answers.remove(key);
-        state.in_vain.remove(key);
+        state.asked.remove(key);
     }
 
     /// Whether something is being asked.
@@ -138,13 +149,10 @@ impl Inquiries {
     async fn answer(&self, key: ObjectKey, askings: Vec<Asking>) {
         let answers = join_all(askings.iter().map(|asking| self.answered(asking))).await;
         let mut state = self.0.state();
-        let in_vain = state.in_vain.entry(key.clone()).or_default();
-        for (asking, answered) in askings.iter().zip(&answers) {
-            match answered.found {
-                Ok(_) => drop(in_vain.remove(&asking.metric)),
-                Err(_) if answered.late => drop(in_vain.remove(&asking.metric)),
-                Err(_) => drop(in_vain.insert(asking.metric.clone(), asking.question.to)),
-            }
+        let failed = askings.iter().zip(&answers).filter(|(_, answered)| answered.found.is_err() && !answered.late);
+        let failed: Vec<(String, Timestamp)> = failed.map(|(asking, _)| (asking.metric.clone(), asking.question.to)).collect();
+        if !failed.is_empty() {
+            state.asked.entry(key.clone()).or_default().extend(failed);
         }
         state.answers.insert(key.clone(), answers);
         state.under_way.remove(&key);

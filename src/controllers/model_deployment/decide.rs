@@ -75,8 +75,8 @@ fn number_of(record: &Value) -> i64 {
 pub struct Numbers {
     /// Answers.
     pub answers: Vec<Answered>,
-    /// Up to which moment a metric was asked for in vain, by its name.
-    pub in_vain: BTreeMap<String, Timestamp>,
+    /// Up to which moment a metric was asked for, these answers included, by its name.
+    pub asked: BTreeMap<String, Timestamp>,
 }
 
 /// Decides. `target` is the revision that the spec asks for, or why there is none.
@@ -127,7 +127,7 @@ impl Inputs<'_> {
             command: self.command.as_ref(),
             rollback: self.rollback.as_ref(),
             answers: &numbers.answers,
-            asked: &numbers.in_vain,
+            asked: &numbers.asked,
         }
     }
 }

@@ -46,7 +46,8 @@ impl Question {
     }
 }
 
-/// Questions that can be answered `now`. `asked` says up to which moment a metric was asked for in vain.
+/// Questions that can be answered `now`. `asked` says up to which moment a metric was asked for, whether
+/// anything came of it or not.
 pub fn due(criteria: &Criteria, progress: &Progress, now: Timestamp, asked: &dyn Fn(&str) -> Option<Timestamp>) -> Vec<Question> {
     let all = progress.metrics.iter().enumerate();
     let questions = all.filter_map(|(metric, state)| question(criteria, progress, metric, state, now));

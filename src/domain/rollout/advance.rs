@@ -13,7 +13,7 @@ use crate::domain::rollout::goal::{self, Goal, widened};
 use crate::domain::rollout::{
     Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, stands, steady,
 };
-use crate::domain::settings::{FULL_WEIGHT, Hold};
+use crate::domain::settings::{FULL_WEIGHT, Hold, TrafficMode};
 use crate::domain::size::{stage_pods, surge_pods};
 use crate::domain::split::Split;
 
@@ -255,10 +255,17 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     match candidate.reached {
         None => note_in_effect(situation, record, candidate),
         Some(reached) if situation.now < reached => {
-            let reason = Reason::new("WaitingForRoute", "the gateway takes its new configuration into effect");
-            keep(situation, record, candidate, State::Progressing, reason).look_at(reached)
+            keep(situation, record, candidate, State::Progressing, taking_effect(situation, weight)).look_at(reached)
         }
         Some(reached) => in_effect(situation, record, candidate, reached),
+    }
+}
+
+/// What is waited for while a weight that was written is not yet in effect.
+fn taking_effect(situation: &Situation<'_>, weight: i32) -> Reason {
+    match situation.settings.traffic {
+        TrafficMode::Gateway => Reason::new("WaitingForRoute", "the gateway takes its new configuration into effect"),
+        TrafficMode::ReplicaRatio => Reason::new("WeightChanged", format!("the Service takes {weight} % into effect")),
     }
 }
 

@@ -318,7 +318,7 @@ impl Model {
             command: self.command.as_ref(),
             rollback: self.order.as_ref(),
             answers: &self.numbers.answers,
-            asked: &self.numbers.in_vain,
+            asked: &self.numbers.until,
         });
         self.last = Some(plan.clone());
         self.carry_out(plan.clone());
