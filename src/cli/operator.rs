@@ -158,7 +158,8 @@ fn configuration(file: Option<&Path>) -> Result<OperatorConfiguration, Failure> 
     let Some(file) = file else { return Ok(OperatorConfiguration::without_file()) };
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| Failure::of(&format!("{shown} cannot be read"), &error))?;
-    OperatorConfiguration::parse(&text).map_err(|error| Failure::Failed(error.0.iter().map(|mistake| format!("{shown}: {mistake}")).collect()))
+    OperatorConfiguration::parse(&text)
+        .map_err(|error| Failure::Failed(error.0.iter().map(|mistake| format!("{shown}: {mistake}")).collect()))
 }
 
 async fn config(arguments: &Arguments) -> Result<Config, Failure> {

@@ -24,10 +24,11 @@ async fn second_serves(arena: &Arena, split: Split) {
     let mut next = canary(arena, "1.1.0", split);
     next["spec"]["strategy"] = json!({"type": "Immediate"});
     arena.apply("modeldeployment", next).await;
-    arena.until("1.1.0 serves", "modeldeployment", "chat", |object| {
-        at(object, "/status/stable/version") == "1.1.0" && at(object, "/status/phase") == "Active"
-    })
-    .await;
+    arena
+        .until("1.1.0 serves", "modeldeployment", "chat", |object| {
+            at(object, "/status/stable/version") == "1.1.0" && at(object, "/status/phase") == "Active"
+        })
+        .await;
 }
 
 #[test]

@@ -100,7 +100,12 @@ impl Pass<'_> {
             // It is made just before the status that it records.
             let made = self.rollback.metadata.creation_timestamp.as_ref().map_or(self.now, |time| time.0);
             if self.now < made + RECORD_WAIT {
-                return self.status(RollbackPhase::Pending, reason::PENDING, "waiting for the decision that it records".to_owned(), Some(made + RECORD_WAIT));
+                return self.status(
+                    RollbackPhase::Pending,
+                    reason::PENDING,
+                    "waiting for the decision that it records".to_owned(),
+                    Some(made + RECORD_WAIT),
+                );
             }
             let words = "automatic rollbacks are records of the operator: this one records nothing that it did";
             return self.end(RollbackPhase::NotNeeded, reason::NOT_NEEDED, words.to_owned());

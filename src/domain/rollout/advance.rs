@@ -10,7 +10,9 @@ use jiff::Timestamp;
 
 use crate::domain::record::{Candidate, Cause, Record};
 use crate::domain::rollout::goal::{self, Goal, widened};
-use crate::domain::rollout::{Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, stands, steady};
+use crate::domain::rollout::{
+    Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, stands, steady,
+};
 use crate::domain::settings::{FULL_WEIGHT, Hold};
 use crate::domain::size::{stage_pods, surge_pods};
 use crate::domain::split::Split;

@@ -19,7 +19,8 @@ fn is_over(object: &Value) -> bool {
 pub fn one_end(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
     let (before, after) = (commit.before.as_deref()?, commit.after.as_deref()?);
     let mine = commit.resource == ROLLBACKS && ours(commit);
-    (mine && is_over(before) && before["status"] != after["status"]).then(|| format!("{} is over and becomes {}", phase(before), phase(after)))
+    (mine && is_over(before) && before["status"] != after["status"])
+        .then(|| format!("{} is over and becomes {}", phase(before), phase(after)))
 }
 
 /// I13 its target is a revision that once served.
