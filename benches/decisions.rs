@@ -83,13 +83,14 @@ fn cell(outcomes: &Outcomes) -> String {
     let seconds = |time: Option<f64>| time.map_or("–".to_owned(), |time| format!("{time:.0} s"));
     let median = outcomes.median_time().map(|time| time as f64);
     format!(
-        "{:.1} % ({:.1}-{:.1}) | {} | {} | {:.1} | {}",
+        "{:.1} % ({:.1}-{:.1}) | {} | {} | {:.1} | {} | {}",
         100.0 * outcomes.share(),
         100.0 * low,
         100.0 * high,
         seconds(median),
         seconds(outcomes.mean_time()),
         outcomes.exposure(),
+        outcomes.found() - outcomes.found_by_errors(),
         outcomes.held()
     )
 }
@@ -114,8 +115,8 @@ fn main() {
     plans();
     for candidate in CANDIDATES {
         println!("\nThe candidate errs at {}, stable at {}:\n", percent(candidate), percent(STABLE));
-        println!("| requests per second | beforehand | rule | taken back (95 %) | half by | mean time | failed until then | held |");
-        println!("|---|---|---|---|---|---|---|---|");
+        println!("| requests per second | beforehand | rule | taken back (95 %) | half by | mean time | failed until then | for latency | held |");
+        println!("|---|---|---|---|---|---|---|---|---|");
         for rate in RATES {
             let beforehand = Beforehand::at(rate).words(candidate);
             for (name, rule) in rules() {
