@@ -115,7 +115,9 @@ fn main() {
     plans();
     for candidate in CANDIDATES {
         println!("\nThe candidate errs at {}, stable at {}:\n", percent(candidate), percent(STABLE));
-        println!("| requests per second | beforehand | rule | taken back (95 %) | half by | mean time | failed until then | for latency | held |");
+        println!(
+            "| requests per second | beforehand | rule | taken back (95 %) | half by | mean time | failed until then | for latency | held |"
+        );
         println!("|---|---|---|---|---|---|---|---|---|");
         for rate in RATES {
             let beforehand = Beforehand::at(rate).words(candidate);
