@@ -87,7 +87,8 @@ pub struct Override {
     /// What it rests on, if metrics decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Grounds>,
-    /// The revision that was left for it.
+    /// The revision that was left for it; empty if an older version of the operator decided.
+    #[serde(default)]
     pub left: RevisionName,
     /// Number of the decision that it came with.
     #[serde(default)]
@@ -178,7 +179,13 @@ impl Decision {
             && short(&self.reason)
             && self.nonce.as_ref().is_none_or(|nonce| nonce.chars().count() <= NAME_MAX)
             && overriding.is_none_or(|given| {
-                named(&given.revision) && named(&given.against) && named(&given.left) && short(&given.by) && short(&given.reason)
+                named(&given.revision)
+                    && named(&given.against)
+                    && given.left.as_str().len() <= NAME_MAX
+                    && (0..=NUMBER_MAX).contains(&given.number)
+                    && given.grounds.as_ref().is_none_or(Grounds::is_sound)
+                    && short(&given.by)
+                    && short(&given.reason)
             })
     }
 }

@@ -454,10 +454,12 @@ pub struct Override {
     pub evidence: Option<Evidence>,
 
     /// The revision that was left for it.
+    #[serde(default)]
     #[schemars(length(max = 63))]
     pub left: String,
 
     /// Number of the decision that it came with.
+    #[serde(default)]
     #[schemars(range(min = 0))]
     pub decision: i64,
 

@@ -277,6 +277,25 @@ fn input(uri: &str) -> crate::resources::revision::Input {
     }
 }
 
+/// The decision with an override that is sound, and then changed.
+fn overridden(decision: &Decision, change: impl FnOnce(&mut Override)) -> Decision {
+    let (revision, against, left) = (name("chat-a"), name("chat-b"), name("chat-b"));
+    let by = "analysis".to_owned();
+    let reason = "too many".to_owned();
+    let mut given = Override { revision, against, left, by, since: at(1), reason, grounds: grounds(), number: 3, recorded: true };
+    assert!(Decision { overriding: Some(given.clone()), ..decision.clone() }.is_sound());
+    change(&mut given);
+    Decision { overriding: Some(given), ..decision.clone() }
+}
+
+#[test]
+fn decision_of_an_older_operator_is_read() {
+    let text = r#"{"number":3,"generation":1,"split":{"stable":"chat-a"},"stageWeight":100,"cause":"Abort","reason":"aborted",
+        "override":{"revision":"chat-a","against":"chat-b","by":"abort","since":"2026-01-01T00:00:00Z","reason":"aborted"}}"#;
+    let decision: Decision = serde_json::from_str(text).unwrap();
+    assert!(decision.is_sound());
+}
+
 #[test]
 fn forged_decision_is_not_believed() {
     let decision = Decision {
@@ -297,7 +316,11 @@ fn forged_decision_is_not_believed() {
         Decision { stage_weight: -1, ..decision.clone() },
         Decision { stage_weight: 101, ..decision.clone() },
         Decision { split: Split::between(name("chat-a"), name("chat-a"), 10), ..decision.clone() },
-        Decision { split: Split::all(name(&"x".repeat(64))), ..decision },
+        Decision { split: Split::all(name(&"x".repeat(64))), ..decision.clone() },
+        overridden(&decision, |given| given.left = name(&"x".repeat(64))),
+        overridden(&decision, |given| given.number = -1),
+        overridden(&decision, |given| given.grounds.as_mut().unwrap().message = "m".repeat(2_000)),
+        overridden(&decision, |given| given.grounds.as_mut().unwrap().queries = vec!["q".repeat(2_000)]),
     ];
     for (place, decision) in forged.iter().enumerate() {
         assert!(!decision.is_sound(), "{place}");

@@ -26,6 +26,9 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 /// How long the record of a decision may be there before the decision is.
 const RECORD_WAIT: SignedDuration = SignedDuration::from_mins(2);
 
+/// Longest evidence that is taken over, in bytes: we write less.
+const EVIDENCE_MAX: usize = 16 << 10;
+
 /// What follows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
@@ -119,7 +122,8 @@ impl Pass<'_> {
     fn go(self, observed: &Observed, from: &RevisionName, to: &RevisionName, weight: i32) -> Judged {
         let reference = |name: &RevisionName| RevisionReference { revision: name.to_string(), version: version(observed, name) };
         let evidence = self.rollback.metadata.annotations.as_ref().and_then(|annotations| annotations.get(resources::rollback::EVIDENCE));
-        let trusted = evidence.filter(|_| self.rollback.spec.trigger == Trigger::Automatic);
+        let ours = |text: &&String| self.rollback.spec.trigger == Trigger::Automatic && text.len() <= EVIDENCE_MAX;
+        let trusted = evidence.filter(ours);
         let started = match self.rollback.spec.trigger {
             Trigger::Automatic => {
                 observed.deployment.status.as_ref().and_then(|status| Some(status.serving_override.as_ref()?.since.clone()))

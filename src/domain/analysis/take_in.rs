@@ -84,6 +84,7 @@ fn measure(
         return Ok(());
     }
     if let (Some(margin), Some(stable)) = (metric.margin, &found.stable) {
+        small_enough(&found.candidate)?;
         let step = u32::try_from(weight).unwrap_or(0);
         let compared = compare(criteria, metric, margin, state.compared.clone(), step, &found.candidate, stable);
         state.compared = Some(compared.map_err(|problem| problem.to_string())?);
@@ -97,6 +98,16 @@ fn measure(
     }
     state.until = Some(question.to);
     Ok(())
+}
+
+/// What is compared is kept in status, which has to stay small.
+fn small_enough(reading: &Reading) -> Result<(), String> {
+    match &reading.evidence {
+        Counted::Buckets(buckets) if buckets.cumulative().len() > BUCKETS_MAX => {
+            Err(format!("the histogram has {} buckets, at most {BUCKETS_MAX} can be compared", buckets.cumulative().len()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Counts the measurement; whether it broke a bound.
@@ -118,6 +129,9 @@ fn measurement(metric: &Metric, reading: &Reading) -> Measurement {
     };
     if enough { Measurement::Value(value) } else { Measurement::NotEnough }
 }
+
+/// Most buckets of a histogram that is compared.
+const BUCKETS_MAX: usize = 128;
 
 /// Most events that [`measurement`] waits for.
 const EVENTS_MAX: f64 = 100.0;

@@ -94,6 +94,16 @@ pub struct Grounds {
     pub queries: Vec<String>,
 }
 
+impl Grounds {
+    /// They are some that we could have written: what is read from an annotation must not be longer than status takes.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let short = |text: &str, most: usize| text.chars().count() <= most;
+        let queries = self.queries.len() <= 4 && self.queries.iter().all(|query| short(query, QUERY_MAX));
+        short(&self.metric, 63) && short(&self.message, 1000) && queries && i64::try_from(self.samples).is_ok()
+    }
+}
+
 /// What the comparison of one metric found; none without one, or while nothing was counted.
 #[must_use]
 pub fn compared(criteria: &Criteria, metric: &Metric, state: &MetricProgress, weight: i32) -> Option<test::Verdict> {
