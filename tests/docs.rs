@@ -10,6 +10,9 @@ use modelward::sim::kinds::Kinds;
 use modelward::sim::world::document::{Located, parse};
 use modelward::sim::world::scene::World;
 
+#[path = "docs/how_to.rs"]
+mod how_to;
+
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
 }

@@ -61,15 +61,23 @@ fn example_file(path: &str) -> String {
 
 #[test]
 fn every_example_plays_to_its_end_and_all_its_expectations_are_met() {
-    for example in examples() {
-        let output = modelward(&["simulate", example.to_str().expect("UTF-8")]);
-        let text = stdout(&output);
-        assert!(output.status.success(), "{}: {text}{}", example.display(), stderr(&output));
-        let verdict = text.lines().find(|line| line.starts_with("EXPECTATIONS")).expect("an example expects something");
-        let counts: Vec<&str> = verdict.split_whitespace().collect();
-        assert!(counts[1] == counts[3] && counts[3] != "0", "{verdict}");
-        assert!(text.contains("nothing will change any more"), "{}: {text}", example.display());
-    }
+    let examples = examples();
+    std::thread::scope(|scope| {
+        for half in [0, 1] {
+            let of_half = examples.iter().skip(half).step_by(2);
+            scope.spawn(move || of_half.for_each(|example| plays_to_its_end(example)));
+        }
+    });
+}
+
+fn plays_to_its_end(example: &Path) {
+    let output = modelward(&["simulate", example.to_str().expect("UTF-8")]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{}: {text}{}", example.display(), stderr(&output));
+    let verdict = text.lines().find(|line| line.starts_with("EXPECTATIONS")).expect("an example expects something");
+    let counts: Vec<&str> = verdict.split_whitespace().collect();
+    assert!(counts[1] == counts[3] && counts[3] != "0", "{verdict}");
+    assert!(text.contains("nothing will change any more"), "{}: {text}", example.display());
 }
 
 #[test]
@@ -86,6 +94,47 @@ fn the_canary_is_told_so_that_a_newcomer_understands_it() {
     ] {
         assert!(text.contains(told), "{told:?} is missing in\n{text}");
     }
+}
+
+#[test]
+fn the_twenty_lines_of_the_readme_are_the_example_and_take_a_bad_version_back() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the page");
+    let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of YAML");
+    assert_eq!(block, example_file("twenty-lines/fraud.yaml"), "the first block of the README is the file");
+    assert!(block.lines().count() <= 20, "{} lines", block.lines().count());
+    let mut kinds: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["Model", "ModelDeployment"], "two objects");
+    assert!(readme.contains("$ cargo run -- simulate examples/twenty-lines\n"));
+    let text = stdout(&modelward(&["simulate", "examples/twenty-lines"]));
+    for told in [
+        "changed by you: spec.version 1.4.0 -> 1.5.0",
+        "Weight 0 -> 10: version 1.5.0 gets 10 %",
+        "Phase Holding -> RollingBack, Weight 10 -> 0, SpecSuperseded False -> True: errorRate was above 0.02 in 3 measurements in a row",
+        "Phase InProgress -> Completed, Ready False -> True: version 1.4.0 has all of the traffic",
+    ] {
+        assert!(text.contains(told), "{told:?} is missing in\n{text}");
+    }
+    let record = text.lines().find(|line| line.starts_with("fraud-") && line.contains("Automatic")).expect("a Rollback at the end");
+    assert_eq!(record.split_whitespace().skip(1).collect::<Vec<_>>(), ["fraud", "Automatic", "Completed", "1.5.0", "1.4.0"]);
+}
+
+#[test]
+fn the_same_lines_let_a_good_version_through() {
+    let world = example_file("twenty-lines/world.yaml").replace("errorRate: 0.06", "errorRate: 0.002");
+    let world = world.split("  expect:").next().expect("a world");
+    let folder = Folder::new("good", &[("w.yaml", world), ("d.yaml", &example_file("twenty-lines/fraud.yaml"))]);
+    let text = stdout(&modelward(&["simulate", folder.path()]));
+    assert!(text.contains("version 1.5.0 has all of the traffic") && !text.contains("rollback/"), "{text}");
+}
+
+#[test]
+fn the_readme_lists_every_story() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the page");
+    let listed: BTreeSet<&str> = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let folders = examples();
+    let names: BTreeSet<&str> = folders.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    assert_eq!(listed, names);
 }
 
 #[test]

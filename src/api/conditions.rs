@@ -12,6 +12,8 @@ pub const STALLED: &str = "Stalled";
 pub const SPEC_SUPERSEDED: &str = "SpecSuperseded";
 /// No step forward is taken, by `spec.paused` or the command `pause`.
 pub const PAUSED: &str = "Paused";
+/// The route has every field that the spec asks for; said only where one was left out.
+pub const ROUTE_AS_SPECIFIED: &str = "RouteAsSpecified";
 
 /// Reasons, as one word for programs; the message beside them is for people.
 pub mod reason {
@@ -125,7 +127,7 @@ pub mod reason {
     pub const GATEWAY_API_MISSING: &str = "GatewayApiMissing";
     /// A gateway did not accept the route.
     pub const ROUTE_NOT_ACCEPTED: &str = "RouteNotAccepted";
-    /// The installed HTTPRoute lacks a field; the route was written without it.
+    /// The installed kind of route lacks a field, or the gateway does; the route was written without it.
     pub const ROUTE_FIELD_UNSUPPORTED: &str = "RouteFieldUnsupported";
     /// The API server refuses what the operator writes, for instance by a quota or a policy.
     pub const REFUSED_BY_API_SERVER: &str = "RefusedByApiServer";

@@ -28,8 +28,8 @@ pub use status::{
 };
 pub use strategy::{BlueGreen, Canary, HoldUntil, Step, Strategy, StrategyType};
 pub use traffic::{
-    Gateway, GatewayKind, Header, HeaderModifier, HttpFilter, HttpFilterType, HttpTraffic, PathModifier, PathModifierType, Timeouts,
-    Traffic, UrlRewrite,
+    CandidateMatch, Gateway, GatewayKind, Header, HeaderMatch, HeaderMatchType, HeaderModifier, HttpFilter, HttpFilterType, HttpTraffic,
+    Mirror, PathModifier, PathModifierType, Protocol, Retry, Timeouts, Traffic, UrlRewrite,
 };
 
 use crate::api::duration::Duration;

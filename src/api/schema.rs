@@ -248,6 +248,26 @@ pub(super) fn port_name(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
+/// The name of a header in small letters: two entries of a list are then two headers.
+pub(super) fn header_name(_: &mut SchemaGenerator) -> Schema {
+    checked_string(
+        256,
+        "self.matches('^[a-z0-9][a-z0-9._-]*$')",
+        "must be the name of a header in small letters, such as x-canary: letters, digits, -, . and _",
+    )
+}
+
+/// HTTP status codes of failures.
+pub(super) fn status_codes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
+    })
+}
+
 /// The name of a metric, profile or provider.
 pub(super) fn metric_name(_: &mut SchemaGenerator) -> Schema {
     checked_string(

@@ -191,6 +191,11 @@ impl Children {
     pub fn routes(scope: Scope) -> Self {
         Self { optional: true, ..Self::of("gateway.networking.k8s.io", "v1", "HTTPRoute", scope) }
     }
+
+    /// GRPCRoutes. The Gateway API may be missing, or be without them.
+    pub fn grpc_routes(scope: Scope) -> Self {
+        Self { optional: true, ..Self::of("gateway.networking.k8s.io", "v1", "GRPCRoute", scope) }
+    }
 }
 
 impl Watched for Children {

@@ -1,7 +1,8 @@
 //! Asks metric sources beside the passes, so that no pass ever waits for one.
 //!
 //! Takes what is due for an object; gives the answers to its next pass, which it wakes. One set of questions per object is under way
-//! at a time, a bounded number over all. An answer that nobody took is asked for again: windows lie in the past, so it is the same.
+//! at a time, a bounded number over all. An answer that no pass has settled is asked for again: windows lie in the past, so it is
+//! the same. One that was settled is not, also when it moved nothing (too few requests for a bound): the next window is longer.
 //! Never judges an answer.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -60,8 +61,8 @@ struct State {
     waiting: VecDeque<(ObjectKey, Vec<Asking>)>,
     under_way: BTreeMap<ObjectKey, ()>,
     answers: BTreeMap<ObjectKey, Vec<Answered>>,
-    /// Up to which moment a metric was asked for in vain.
-    in_vain: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
+    /// Up to which moment a metric was asked for, and need not be again.
+    asked: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
 }
 
 impl Inquiries {
@@ -95,17 +96,27 @@ impl Inquiries {
         self.0.state().answers.remove(key).unwrap_or_default()
     }
 
-    /// Up to which moment metrics of `key` were asked for in vain, by name.
+    /// Up to which moment metrics of `key` were asked for and need not be again, by name.
     #[must_use]
-    pub fn in_vain(&self, key: &ObjectKey) -> BTreeMap<String, Timestamp> {
-        self.0.state().in_vain.get(key).cloned().unwrap_or_default()
+    pub fn asked(&self, key: &ObjectKey) -> BTreeMap<String, Timestamp> {
+        self.0.state().asked.get(key).cloned().unwrap_or_default()
+    }
+
+    /// What came of the answers for `key` is kept: nothing up to these moments has to be asked for again.
+    pub fn settle(&self, key: &ObjectKey, asked: BTreeMap<String, Timestamp>) {
+        let mut state = self.0.state();
+        if asked.is_empty() {
+            state.asked.remove(key);
+        } else {
+            state.asked.insert(key.clone(), asked);
+        }
     }
 
     /// The object is gone.
     pub fn forget(&self, key: &ObjectKey) {
         let mut state = self.0.state();
         state.answers.remove(key);
-        state.in_vain.remove(key);
+        state.asked.remove(key);
     }
 
     /// Whether something is being asked.
@@ -138,12 +149,10 @@ impl Inquiries {
     async fn answer(&self, key: ObjectKey, askings: Vec<Asking>) {
         let answers = join_all(askings.iter().map(|asking| self.answered(asking))).await;
         let mut state = self.0.state();
-        let in_vain = state.in_vain.entry(key.clone()).or_default();
-        for (asking, answered) in askings.iter().zip(&answers) {
-            match answered.found {
-                Ok(_) => drop(in_vain.remove(&asking.metric)),
-                Err(_) => drop(in_vain.insert(asking.metric.clone(), asking.question.to)),
-            }
+        let failed = askings.iter().zip(&answers).filter(|(_, answered)| answered.found.is_err() && !answered.late);
+        let failed: Vec<(String, Timestamp)> = failed.map(|(asking, _)| (asking.metric.clone(), asking.question.to)).collect();
+        if !failed.is_empty() {
+            state.asked.entry(key.clone()).or_default().extend(failed);
         }
         state.answers.insert(key.clone(), answers);
         state.under_way.remove(&key);
@@ -158,9 +167,10 @@ impl Inquiries {
         let queries = measure.queries().iter().filter_map(|query| query.render(&windowed(candidate, question)).ok()).collect();
         let found = match self.0.sources.get(provider.as_deref()) {
             Ok(source) => Errand { source: &**source, asking }.found().await,
-            Err(unknown) => Err(unknown.to_string()),
+            Err(unknown) => Err(Silence::from(unknown.to_string())),
         };
-        Answered { question: question.clone(), definition: definition.clone(), queries, found }
+        let late = found.as_ref().is_err_and(|silence| silence.late);
+        Answered { question: question.clone(), definition: definition.clone(), queries, found: found.map_err(|silence| silence.why), late }
     }
 }
 
@@ -174,6 +184,19 @@ fn windowed(parameters: &Parameters, question: &Question) -> Parameters {
     Parameters { window: question.length(), ..parameters.clone() }
 }
 
+/// Why there is nothing to read.
+struct Silence {
+    why: String,
+    /// The series are there, and were not when the window began.
+    late: bool,
+}
+
+impl From<String> for Silence {
+    fn from(why: String) -> Self {
+        Self { why, late: false }
+    }
+}
+
 /// A question on its way to its source.
 struct Errand<'a> {
     source: &'a dyn MetricSource,
@@ -181,32 +204,35 @@ struct Errand<'a> {
 }
 
 impl Errand<'_> {
-    async fn found(&self) -> Result<Found, String> {
+    async fn found(&self) -> Result<Found, Silence> {
         let Asking { question, candidate, stable, .. } = self.asking;
         let alive = question.alive_at_start;
-        let candidate = self.reading(candidate, alive.candidate).await.map_err(|why| format!("new version: {why}"))?;
+        let of = |whose: &str, silence: Silence| Silence { why: format!("{whose}: {}", silence.why), ..silence };
+        let candidate = self.reading(candidate, alive.candidate).await.map_err(|silence| of("new version", silence))?;
         let stable = match stable {
-            Some(stable) => Some(self.reading(stable, alive.stable).await.map_err(|why| format!("stable version: {why}"))?),
+            Some(stable) => Some(self.reading(stable, alive.stable).await.map_err(|silence| of("stable version", silence))?),
             None => None,
         };
         Ok(Found { candidate, stable })
     }
 
-    async fn reading(&self, parameters: &Parameters, alive_at_start: bool) -> Result<Reading, String> {
+    async fn reading(&self, parameters: &Parameters, alive_at_start: bool) -> Result<Reading, Silence> {
         let Asking { question, measure, .. } = self.asking;
         let parameters = windowed(parameters, question);
         if let Some(freshness) = &measure.freshness {
-            let start = alive_at_start.then_some(question.from);
-            for moment in start.into_iter().chain([question.to]) {
-                let answer = self.ask(freshness, &parameters, moment).await?;
-                reading::fresh(&answer, moment, STALE_AFTER).map_err(|why| why.to_string())?;
+            let at_end = self.ask(freshness, &parameters, question.to).await?;
+            reading::fresh(&at_end, question.to, STALE_AFTER).map_err(|why| why.to_string())?;
+            if alive_at_start {
+                let at_start = self.ask(freshness, &parameters, question.from).await?;
+                let fresh = reading::fresh(&at_start, question.from, STALE_AFTER);
+                fresh.map_err(|why| Silence { why: format!("at the start of the window {why}"), late: true })?;
             }
         }
         let mut answers = Vec::new();
         for query in measure.queries() {
             answers.push(self.ask(query, &parameters, question.to).await?);
         }
-        measure.read(&answers, question.to, question.length()).map_err(|why| why.to_string())
+        measure.read(&answers, question.to, question.length()).map_err(|why| Silence::from(why.to_string()))
     }
 
     async fn ask(&self, query: &Template, parameters: &Parameters, at: Timestamp) -> Result<Answer, String> {

@@ -7,6 +7,7 @@ pub mod ask;
 pub mod decide;
 pub mod memory;
 pub mod observe;
+mod routes;
 pub mod status;
 pub mod validate;
 
@@ -74,7 +75,9 @@ impl Reconciler for ModelDeployments {
         let model = observed.model.as_ref().and_then(|model| model.as_deref().ok());
         let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
         let target = self.target(&observed, &valid).await;
-        let numbers = Numbers { answers: self.inquiries.take(&key), in_vain: self.inquiries.in_vain(&key) };
+        let answers = self.inquiries.take(&key);
+        let asked = ask::asked(self.inquiries.asked(&key), valid.settings.analysis.as_ref(), &answers);
+        let numbers = Numbers { answers, asked };
         let mut plan = decide::decide(&observed, &valid, &target, &numbers);
         let askings = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
@@ -82,6 +85,7 @@ impl Reconciler for ModelDeployments {
             Ok(()) => {
                 let retry = self.announce(&hands, &mut plan).await.or(retry_at(&target, observed.now));
                 let next = self.report(&observed, &valid, &plan, retry).await?;
+                self.inquiries.settle(&key, numbers.asked);
                 self.inquiries.ask(&key, askings);
                 Ok(next)
             }
@@ -171,7 +175,7 @@ impl ModelDeployments {
         for (place, note) in plan.notes.iter().enumerate() {
             self.recorder.publish(&notice(observed, plan, place, note));
         }
-        let due = [plan.look_at, wait, retry].into_iter().flatten().min();
+        let due = [plan.look_at, wait, retry, routes::handover_due(observed, valid)].into_iter().flatten().min();
         Ok(due.map_or(Next::AwaitChange, Next::At))
     }
 

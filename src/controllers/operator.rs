@@ -126,23 +126,24 @@ fn caches(scope: &Scope) -> Caches {
         budgets: Cache::new(Children::budgets(scope.clone())),
         records: Cache::new(Children::records(scope.clone())),
         routes: Cache::new(Children::routes(scope.clone())),
+        grpc_routes: Cache::new(Children::grpc_routes(scope.clone())),
         pods: Cache::new(Pods::new(scope.clone())),
         rollbacks: Cache::new(Ours::new(scope.clone())),
     }
 }
 
 fn all(caches: &Caches) -> Vec<Arc<dyn AnyCache>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, pods, rollbacks } = caches;
+    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods, rollbacks } = caches;
     let mut all: Vec<Arc<dyn AnyCache>> =
         vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _, Arc::clone(rollbacks) as _];
-    all.extend([workloads, services, budgets, records, routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
+    all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
     all
 }
 
 fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, pods: _, rollbacks } = caches;
+    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods: _, rollbacks } = caches;
     let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(rollbacks) as _];
-    all.extend([workloads, services, budgets, records, routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
+    all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
     all
 }
 
@@ -162,7 +163,7 @@ fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelD
 
 /// Every change of a child wakes its deployment; of a pod only one that counts.
 fn wake_by_children(handle: &Handle, caches: &Caches) {
-    for children in [&caches.workloads, &caches.services, &caches.budgets, &caches.records, &caches.routes] {
+    for children in [&caches.workloads, &caches.services, &caches.budgets, &caches.records, &caches.routes, &caches.grpc_routes] {
         handle.on_change(children, |change: &Change<Child>| owners(change));
     }
     handle.on_change(&caches.pods, |change: &Change<Pod>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });

@@ -51,6 +51,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Besides its weight, pinned requests and copies of requests may reach the candidate: it is on its way forward, onto pods
+    /// that were ready, and does not have everything.
+    pub fn opens_candidate(&self) -> bool {
+        self.cause == Cause::Advance && self.split.candidate.as_ref().is_some_and(|share| share.weight < 100)
+    }
+
     /// The way back that this decision is for good: by all causes but `Advance`, and by `NotReady` only with the override that
     /// says so. `None` for a decision that the rollout outlives.
     pub fn way_back(&self) -> Option<Retreat> {

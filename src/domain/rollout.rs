@@ -101,7 +101,7 @@ pub struct Situation<'a> {
     pub rollback: Option<&'a Order>,
     /// What metrics said.
     pub answers: &'a [Answered],
-    /// Up to which moment a metric was asked for in vain, by its name.
+    /// Up to which moment a metric was asked for, `answers` included, by its name.
     pub asked: &'a BTreeMap<String, Timestamp>,
 }
 

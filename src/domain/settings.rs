@@ -53,6 +53,8 @@ pub struct Settings {
     pub max_surge: Surge,
     /// How the split is made.
     pub traffic: TrafficMode,
+    /// Something beside its weight leads to a candidate: pinned requests, or copies of requests.
+    pub pins: bool,
     /// Candidate capacity relative to its weight, in percent (100: just enough).
     pub headroom_percent: i32,
     /// How long old requests may take after weight was taken away.

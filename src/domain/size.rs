@@ -114,6 +114,7 @@ mod tests {
             max_surge,
             traffic,
             headroom_percent,
+            pins: false,
             drain: SignedDuration::ZERO,
             propagation_delay: SignedDuration::ZERO,
             scale_down_delay: SignedDuration::ZERO,

@@ -1,7 +1,8 @@
-//! The part of the Gateway API that the simulated gateway understands, as CRDs: Gateway, GatewayClass and HTTPRoute.
+//! The part of the Gateway API that the simulated gateway understands, as CRDs: Gateway, GatewayClass, HTTPRoute and GRPCRoute.
 //!
 //! Own, smaller schemas with the defaults and list semantics of the standard channel (rules, matches, filters, backendRefs
-//! and parentRefs have one owner each); what they lack is refused as an unknown field. No text of the original.
+//! and parentRefs have one owner each); what they lack is refused as an unknown field. Retries are only in the experimental
+//! channel, as of 1.6, so they come separately ([`with_retry`]). No text of the original.
 
 use serde_json::{Map, Value, json};
 
@@ -13,8 +14,18 @@ pub fn definitions() -> Vec<Value> {
     vec![
         definition("GatewayClass", "gatewayclasses", "gatewayclass", "gc", "Cluster", gateway_class()),
         definition("Gateway", "gateways", "gateway", "gtw", "Namespaced", gateway()),
-        definition("HTTPRoute", "httproutes", "httproute", "", "Namespaced", route()),
+        definition("HTTPRoute", "httproutes", "httproute", "", "Namespaced", route(rule(&filter(true), matching()))),
+        definition("GRPCRoute", "grpcroutes", "grpcroute", "", "Namespaced", route(grpc_rule())),
     ]
+}
+
+/// The CRD of HTTPRoutes with the field `retry`, as the experimental channel has it.
+pub fn with_retry() -> Value {
+    let codes = json!({"type": "array", "items": {"type": "integer", "minimum": 400, "maximum": 599}, "x-kubernetes-list-type": "set"});
+    let retry = object(&[("codes", codes), ("attempts", json!({"type": "integer", "minimum": 1})), ("backoff", duration())]);
+    let mut rule = rule(&filter(true), matching());
+    rule["properties"]["retry"] = retry;
+    definition("HTTPRoute", "httproutes", "httproute", "", "Namespaced", route(rule))
 }
 
 fn definition(kind: &str, plural: &str, singular: &str, short: &str, scope: &str, spec: Value) -> Value {
@@ -122,35 +133,63 @@ fn parent() -> Value {
     required(fields, &["name"])
 }
 
-fn route() -> Value {
+fn route(rule: Value) -> Value {
+    let http = rule.pointer("/properties/timeouts").is_some();
+    let rules = list(rule, 16);
+    let everything = json!([{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]);
     object(&[
         ("parentRefs", list(parent(), 32)),
         ("hostnames", list(text(1), 16)),
-        ("rules", with_default(list(rule(), 16), json!([{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]))),
+        ("rules", if http { with_default(rules, everything) } else { rules }),
     ])
 }
 
-fn rule() -> Value {
-    let path = object(&[
-        ("type", with_default(choice(&["Exact", "PathPrefix", "RegularExpression"]), json!("PathPrefix"))),
-        ("value", with_default(json!({"type": "string", "maxLength": 1024}), json!("/"))),
-    ]);
+fn header() -> Value {
     let header = object(&[
         ("type", with_default(choice(&["Exact", "RegularExpression"]), json!("Exact"))),
         ("name", text(1)),
         ("value", json!({"type": "string", "minLength": 1, "maxLength": 4096})),
     ]);
-    let matching = object(&[
-        ("path", with_default(path, json!({"type": "PathPrefix", "value": "/"}))),
-        ("headers", keyed(required(header, &["name", "value"]), 16, &["name"])),
-        ("method", choice(&["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"])),
+    required(header, &["name", "value"])
+}
+
+fn matching() -> Value {
+    let path = object(&[
+        ("type", with_default(choice(&["Exact", "PathPrefix", "RegularExpression"]), json!("PathPrefix"))),
+        ("value", with_default(json!({"type": "string", "maxLength": 1024}), json!("/"))),
     ]);
+    object(&[
+        ("path", with_default(path, json!({"type": "PathPrefix", "value": "/"}))),
+        ("headers", keyed(header(), 16, &["name"])),
+        ("method", choice(&["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"])),
+    ])
+}
+
+fn rule(filter: &Value, matching: Value) -> Value {
     object(&[
         ("name", text(1)),
         ("matches", with_default(list(matching, 64), json!([{"path": {"type": "PathPrefix", "value": "/"}}]))),
-        ("filters", list(filter(), 16)),
-        ("backendRefs", list(backend(), 16)),
+        ("filters", list(filter.clone(), 16)),
+        ("backendRefs", list(weighted(filter), 16)),
         ("timeouts", object(&[("request", duration()), ("backendRequest", duration())])),
+    ])
+}
+
+/// A rule of a GRPCRoute has no path, no timeouts, and no default match.
+fn grpc_rule() -> Value {
+    let name = json!({"type": "string", "maxLength": 1024});
+    let method = object(&[
+        ("type", with_default(choice(&["Exact", "RegularExpression"]), json!("Exact"))),
+        ("service", name.clone()),
+        ("method", name),
+    ]);
+    let matching = object(&[("method", method), ("headers", keyed(header(), 16, &["name"]))]);
+    let filter = filter(false);
+    object(&[
+        ("name", text(1)),
+        ("matches", list(matching, 64)),
+        ("filters", list(filter.clone(), 16)),
+        ("backendRefs", list(weighted(&filter), 16)),
     ])
 }
 
@@ -161,13 +200,30 @@ fn backend() -> Value {
         ("name", text(1)),
         ("namespace", text(1)),
         ("port", port()),
-        ("weight", with_default(json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000}), json!(1))),
-        ("filters", list(filter(), 16)),
     ]);
     required(fields, &["name"])
 }
 
-fn filter() -> Value {
+fn weighted(filter: &Value) -> Value {
+    let mut backend = backend();
+    let weight = json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000});
+    backend["properties"]["weight"] = with_default(weight, json!(1));
+    backend["properties"]["filters"] = list(filter.clone(), 16);
+    backend
+}
+
+/// A copy of every request, or of a share of them that is given in one of two ways.
+fn mirror() -> Value {
+    let whole = |least: i64| json!({"type": "integer", "format": "int32", "minimum": least});
+    let fraction = required(object(&[("numerator", whole(0)), ("denominator", with_default(whole(1), json!(100)))]), &["numerator"]);
+    let percent = json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 100});
+    let mut mirror = required(object(&[("backendRef", backend()), ("percent", percent), ("fraction", fraction)]), &["backendRef"]);
+    mirror["x-kubernetes-validations"] =
+        json!([{"rule": "!(has(self.percent) && has(self.fraction))", "message": "percent and fraction exclude each other"}]);
+    mirror
+}
+
+fn filter(http: bool) -> Value {
     let header =
         required(object(&[("name", text(1)), ("value", json!({"type": "string", "minLength": 1, "maxLength": 4096}))]), &["name", "value"]);
     let headers = keyed(header, 16, &["name"]);
@@ -181,13 +237,14 @@ fn filter() -> Value {
         ]),
         &["type"],
     );
-    let fields = object(&[
-        ("type", choice(&["RequestHeaderModifier", "ResponseHeaderModifier", "URLRewrite"])),
-        ("requestHeaderModifier", modifier.clone()),
-        ("responseHeaderModifier", modifier),
-        ("urlRewrite", object(&[("hostname", text(1)), ("path", path)])),
-    ]);
-    required(fields, &["type"])
+    let mut kinds = vec!["RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror"];
+    let mut fields = vec![("requestHeaderModifier", modifier.clone()), ("responseHeaderModifier", modifier), ("requestMirror", mirror())];
+    if http {
+        kinds.push("URLRewrite");
+        fields.push(("urlRewrite", object(&[("hostname", text(1)), ("path", path)])));
+    }
+    fields.push(("type", choice(&kinds)));
+    required(object(&fields), &["type"])
 }
 
 fn status(kind: &str) -> Value {
@@ -203,7 +260,7 @@ fn status(kind: &str) -> Value {
         &["type", "status", "reason", "message", "lastTransitionTime"],
     );
     let conditions = keyed(condition, 8, &["type"]);
-    if kind != "HTTPRoute" {
+    if !kind.ends_with("Route") {
         return json!({"type": "object", "properties": {"conditions": conditions}, "x-kubernetes-preserve-unknown-fields": true});
     }
     let parents = required(

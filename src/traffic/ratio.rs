@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::domain::record::Decision;
 use crate::domain::split::Split;
-use crate::resources::{Owner, labels, service};
+use crate::resources::service::{self, Backend};
+use crate::resources::{Owner, labels};
 use crate::traffic::{DECISION, to_annotation};
 
 /// Selector of the stable Service for a split: all to one is a pin, anything between is the deployment.
@@ -19,8 +20,8 @@ pub fn selector(deployment: &str, split: &Split) -> BTreeMap<String, String> {
 }
 
 /// The stable Service that carries `decision`.
-pub fn build(owner: &Owner, decision: &Decision, template: &Value) -> Value {
-    let mut object = service::stable(owner, &selector(&owner.name, &decision.split), template);
+pub fn build(owner: &Owner, decision: &Decision, backend: Backend<'_>) -> Value {
+    let mut object = service::stable(owner, &selector(&owner.name, &decision.split), backend);
     object["metadata"]["annotations"] = json!({ DECISION: to_annotation(decision) });
     object
 }

@@ -106,7 +106,7 @@ fn ask(criteria: &Criteria, traffic: &Traffic, question: Question, weight: i32) 
     let of = |whose: &str, served: Served| reading(&metric.measure, traffic, &question, whose, served);
     let stable = metric.margin.map(|_| of("stable", served.stable));
     let found = Found { candidate: of("candidate", served.candidate), stable };
-    Answered { question, definition: metric.definition.clone(), queries: Vec::new(), found: Ok(found) }
+    Answered { question, definition: metric.definition.clone(), queries: Vec::new(), found: Ok(found), late: false }
 }
 
 /// What a pass of the operator at second `now` finds, and when it looks again.

@@ -12,6 +12,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::gateway::{Answer, Gateway};
+use crate::numbers::Numbers;
 use crate::pace::Pace;
 
 /// Who writes as the user does.
@@ -27,6 +28,8 @@ pub struct Arena {
     pub pace: Pace,
     /// What the gateway double says of routes.
     pub gateway: Box<dyn Gateway>,
+    /// Requests, and what is measured of them.
+    pub numbers: Box<dyn Numbers>,
 }
 
 /// A request that was not granted.
@@ -66,6 +69,7 @@ pub fn kind(short: &str) -> ApiResource {
         "node" => ("", "v1", "Node"),
         "slice" => ("discovery.k8s.io", "v1", "EndpointSlice"),
         "route" => ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
+        "grpcroute" => ("gateway.networking.k8s.io", "v1", "GRPCRoute"),
         other => panic!("no kind {other}"),
     };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))

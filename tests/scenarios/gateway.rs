@@ -18,6 +18,8 @@ pub enum Answer {
     Accept,
     /// It does not, and says why: reason and message.
     Reject(&'static str, &'static str),
+    /// It takes those that use nothing of this name: a field of a rule, or a type of a filter.
+    Lack(&'static str),
     /// It says nothing of what is written from now on.
     Silence,
 }
@@ -41,20 +43,26 @@ impl Gateway for Double {
 impl Double {
     /// Answers routes for ever.
     pub async fn serve(self, client: Client, namespace: String) {
-        let routes: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &kind("route"));
+        let kinds = ["route", "grpcroute"].map(|short| Api::namespaced_with(client.clone(), &namespace, &kind(short)));
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let Ok(list) = routes.list(&ListParams::default()).await else { continue };
-            let said = *self.0.lock().unwrap();
-            for route in list.items {
-                let route = serde_json::to_value(route).unwrap();
-                if let Some(status) = answer(&route, said) {
-                    let name = route["metadata"]["name"].as_str().unwrap().to_owned();
-                    let patch = json!({"status": status});
-                    let params = PatchParams { field_manager: Some("gateway-double".to_owned()), ..PatchParams::default() };
-                    // The route may have gone meanwhile.
-                    let _gone = routes.patch_status(&name, &params, &Patch::Merge(&patch)).await;
-                }
+            for routes in &kinds {
+                self.answer_all(routes).await;
+            }
+        }
+    }
+
+    async fn answer_all(&self, routes: &Api<DynamicObject>) {
+        let Ok(list) = routes.list(&ListParams::default()).await else { return };
+        let said = *self.0.lock().unwrap();
+        for route in list.items {
+            let route = serde_json::to_value(route).unwrap();
+            if let Some(status) = answer(&route, said) {
+                let name = route["metadata"]["name"].as_str().unwrap().to_owned();
+                let patch = json!({"status": status});
+                let params = PatchParams { field_manager: Some("gateway-double".to_owned()), ..PatchParams::default() };
+                // The route may have gone meanwhile.
+                let _gone = routes.patch_status(&name, &params, &Patch::Merge(&patch)).await;
             }
         }
     }
@@ -64,6 +72,10 @@ impl Double {
 fn answer(route: &Value, said: Answer) -> Option<Value> {
     let (status, reason, message) = match said {
         Answer::Accept => ("True", "Accepted", ""),
+        Answer::Lack(feature) if route["spec"]["rules"].to_string().contains(&format!("\"{feature}\"")) => {
+            ("False", "UnsupportedValue", "This gateway does not support it")
+        }
+        Answer::Lack(_) => ("True", "Accepted", ""),
         Answer::Reject(reason, message) => ("False", reason, message),
         Answer::Silence => return None,
     };

@@ -4,6 +4,7 @@
 //! A check judges against the true store, and only what we wrote: what others break is not ours, our answer to it is.
 
 mod bookkeeping;
+mod evidence;
 mod given_up;
 mod ownership;
 mod pace_of_requests;
@@ -63,7 +64,7 @@ pub struct Watchdog {
 type Check = fn(&mut Watchdog, &Commit, &Cluster) -> Option<String>;
 
 /// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
-const CHECKS: [(&str, Check); 26] = [
+const CHECKS: [(&str, Check); 31] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
     ("I03", traffic::weight_is_covered_by_ready_pods),
@@ -71,6 +72,11 @@ const CHECKS: [(&str, Check); 26] = [
     ("I05", traffic::pods_within_surge),
     ("I06", traffic::scaled_to_zero_only_after_drain),
     ("I07", traffic::stable_gives_way_last),
+    ("I09", evidence::advance_is_about_the_same_revision),
+    ("I10", evidence::evidence_stays_with_its_definition),
+    ("I11", evidence::advance_has_its_samples),
+    ("I11", evidence::rollback_has_its_evidence),
+    ("I11", evidence::verdicts_can_be_computed_again),
     ("I13", rollbacks::one_end),
     ("I13", rollbacks::target_served),
     ("I13", rollbacks::what_is_left_gets_no_more),

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod analysis;
 mod arena;
 mod bad_input;
 mod blue_green;
@@ -15,7 +16,9 @@ mod gates;
 mod gateway;
 mod invariants;
 mod neighbours;
+mod numbers;
 mod pace;
+mod pins;
 mod planted;
 mod pods;
 mod quiet;

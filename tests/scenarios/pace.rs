@@ -17,6 +17,16 @@ pub struct Pace {
     pub drain: &'static str,
     /// How long a gateway takes.
     pub propagation: &'static str,
+    /// Time between two measurements of an analysis.
+    pub interval: &'static str,
+    /// Measurements out of bounds that fail a metric.
+    pub failure_limit: i64,
+    /// Long enough for what has begun to be seen by the metric source.
+    pub scraped: Duration,
+    /// How long a metric may be without data.
+    pub data_deadline: &'static str,
+    /// Longer than an analysis takes to take in a measurement.
+    pub past_measurement: Duration,
     /// Time between two looks.
     pub poll: Duration,
     /// Looks before a wait is given up.
@@ -36,6 +46,11 @@ pub fn virtual_time() -> Pace {
         long_deadline: "2h",
         drain: "30s",
         propagation: "5s",
+        interval: "30s",
+        failure_limit: 3,
+        scraped: Duration::from_secs(30),
+        data_deadline: "3m",
+        past_measurement: Duration::from_secs(300),
         poll: Duration::from_secs(1),
         polls_max: 20_000,
         rest: Duration::from_secs(1_800),
@@ -52,6 +67,11 @@ pub fn real_time() -> Pace {
         long_deadline: "10m",
         drain: "1s",
         propagation: "500ms",
+        interval: "10s",
+        failure_limit: 2,
+        scraped: Duration::from_secs(3),
+        data_deadline: "5s",
+        past_measurement: Duration::from_secs(21),
         poll: Duration::from_millis(150),
         polls_max: 400,
         rest: Duration::from_secs(6),

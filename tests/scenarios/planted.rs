@@ -1,6 +1,7 @@
 //! The watchdog sees what it is there for: for each invariant, a write in the operator's name that breaks it, and it alone.
 
 mod bookkeeping;
+mod evidence;
 mod ownership;
 mod requests;
 mod rollbacks;
@@ -12,8 +13,10 @@ use std::time::Duration;
 use modelward::sim::cluster::{Cluster, DeleteOptions, Identity, Patch, WriteOptions};
 use serde_json::{Value, json};
 
+use crate::arena::{Arena, at};
 use crate::fixtures::{Split, canary, serving};
 use crate::invariants::OPERATOR;
+use crate::numbers::To;
 use crate::simulated::{Stage, runtime};
 
 const DEPLOYMENTS: &str = "modeldeployments.modelward.dev";
@@ -28,6 +31,8 @@ enum Ground {
     Quarter,
     /// Version 1.1.0 has 50 % of a route, and two pods, for a minute.
     Half,
+    /// Version 1.1.0 has 25 % of a route and passes its analysis, by a bound and by a comparison.
+    Judged,
 }
 
 /// Numbers of the invariants that were seen broken once `plant` has grown; before that, none is.
@@ -52,11 +57,28 @@ async fn prepare(stage: &Stage, ground: Ground) {
         Ground::Serving => return,
         Ground::Quarter => 25,
         Ground::Half => 50,
+        Ground::Judged => return judged(&arena).await,
     };
     let mut object = canary(&arena, "1.1.0", Split::Route);
     object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": held, "holdUntil": "Promoted"}]);
     arena.apply("modeldeployment", object).await;
     arena.holding_at("chat", held).await;
+}
+
+async fn judged(arena: &Arena) {
+    arena.numbers.requests(&[(To::Everybody, 40.0)]);
+    let mut object = canary(arena, "1.1.0", Split::Route);
+    object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": 25, "holdUntil": "Promoted"}]);
+    object["spec"]["analysis"] = json!({
+        "profile": "generic",
+        "metrics": [{"name": "errorRate", "max": 0.05}, {"name": "latencyP95", "comparedToStable": {"maxRegression": 20}}],
+    });
+    arena.apply("modeldeployment", object).await;
+    let passes = |object: &Value| {
+        let metrics = at(object, "/status/analysis/metrics").as_array().cloned().unwrap_or_default();
+        metrics.len() == 2 && metrics.iter().all(|metric| metric["phase"] == "Passing")
+    };
+    arena.until("both metrics pass", "modeldeployment", "chat", passes).await;
 }
 
 /// What the operator's identity may do behind the operator's back.
@@ -109,7 +131,7 @@ fn only(number: &str) -> BTreeSet<String> {
 
 #[test]
 fn clean_runs_break_nothing() {
-    for ground in [Ground::Serving, Ground::Quarter, Ground::Half] {
+    for ground in [Ground::Serving, Ground::Quarter, Ground::Half, Ground::Judged] {
         assert_eq!(seen(ground, async |_| tokio::time::sleep(Duration::from_secs(600)).await), BTreeSet::new());
     }
 }

@@ -9,7 +9,7 @@ use crate::play;
 const FAULT: &str = "simulation.modelward.dev/fault";
 
 /// Makes every pod of a version unready, or ready again.
-async fn fail(arena: &Arena, version: &str, fault: Option<&str>) {
+pub async fn fail(arena: &Arena, version: &str, fault: Option<&str>) {
     for pod in arena.list("pod", &format!("{CHILDREN},modelward.dev/version={version}")).await {
         arena.label("pod", name(&pod), FAULT, fault).await;
     }

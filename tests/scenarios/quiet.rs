@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::arena::{Arena, at};
 use crate::fixtures::{Split, canary, model, serving, with_startup};
 use crate::invariants::OPERATOR;
+use crate::numbers::To;
 use crate::real;
 use crate::simulated::{Stage, runtime};
 
@@ -98,6 +99,23 @@ fn canary_that_was_given_up_is_left_alone() {
         serving(arena, Split::Route).await;
         arena.apply("modeldeployment", with_startup(canary(arena, "1.1.0", Split::Route), "never", arena.pace.deadline)).await;
         arena.phase("chat", "RolledBack").await;
+    });
+}
+
+#[test]
+fn version_that_its_numbers_took_back_is_left_alone_though_requests_go_on() {
+    stays_quiet("taken back by its numbers", async |arena| {
+        serving(arena, Split::Route).await;
+        arena.numbers.fails("1.1.0", 0.5);
+        arena.numbers.requests(&[(To::Everybody, 2.0)]);
+        let mut object = canary(arena, "1.1.0", Split::Route);
+        object["spec"]["analysis"] = json!({
+            "profile": "generic", "minimumSamples": 10, "afterPromotion": "48h", "metrics": [{"name": "errorRate", "max": 0.05}],
+        });
+        arena.apply("modeldeployment", object).await;
+        arena.phase("chat", "RolledBack").await;
+        // It would fail again if it were asked: nobody asks.
+        arena.numbers.fails("1.0.0", 0.5);
     });
 }
 

@@ -91,6 +91,11 @@ async fn everything(arena: &Arena) {
     arena.command("chat", "restart:3").await;
     arena.sleep(std::time::Duration::from_secs(600)).await;
     rollbacks(arena).await;
+    // Another kind of route takes over.
+    let mut grpc = canary(arena, "1.1.0", Split::Route);
+    grpc["spec"]["traffic"]["protocol"] = "GRPC".into();
+    arena.apply("modeldeployment", grpc).await;
+    arena.until("the HTTPRoute is gone", "route", "chat", Value::is_null).await;
     // One record is kept besides the one that serves, and the gateway is given up.
     let mut last = canary(arena, "1.2.0", Split::Pods);
     last["spec"]["revisionHistoryLimit"] = 1.into();
@@ -98,7 +103,7 @@ async fn everything(arena: &Arena) {
     serves(arena, "1.2.0").await;
     arena.sleep(arena.pace.rest).await;
     assert_eq!(arena.list("record", "").await.len(), 2);
-    assert_eq!(arena.get("route", "chat").await, None);
+    assert_eq!(arena.get("grpcroute", "chat").await, None);
 }
 
 /// Two releases are taken back, of which one record is kept.

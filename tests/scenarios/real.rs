@@ -10,12 +10,14 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Config};
 use modelward::controllers::operator::{Operator, Options};
+use modelward::metric_source::Sources;
 use modelward::runtime::clock::SystemClock;
 use modelward::runtime::telemetry::metrics::Metrics;
 use serde_json::json;
 
 use crate::arena::Arena;
 use crate::gateway::Double;
+use crate::numbers::real::Real;
 use crate::pace;
 
 /// The longest that a scenario may take.
@@ -49,11 +51,15 @@ pub fn play_within(path: &str, name: &str, time_max: Duration, body: impl AsyncF
         create_namespace(&admin, &namespace).await;
         let gateway = Double::default();
         let answering = tokio::spawn(gateway.clone().serve(admin.clone(), namespace.clone()));
-        let operator = start_operator(path, &namespace).await;
-        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway: Box::new(gateway) };
+        let numbers = Real::new(&namespace);
+        let counting = tokio::spawn(numbers.count(admin.clone()));
+        let operator = start_operator(path, &namespace, numbers.sources()).await;
+        let (gateway, numbers) = (Box::new(gateway), Box::new(numbers));
+        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway, numbers };
         let played = AssertUnwindSafe(tokio::time::timeout(time_max, body(&arena))).catch_unwind().await;
         let crashed = end(operator).await;
         end(answering).await;
+        end(counting).await;
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(admin);
         let deleted = namespaces.delete(&namespace, &kube::api::DeleteParams::background()).await;
         match played {
@@ -79,9 +85,9 @@ fn short(name: &str) -> String {
 }
 
 /// The operator under the chart's own service account if `MODELWARD_TEST_OPERATOR_KUBECONFIG` names its kubeconfig.
-async fn start_operator(path: &str, namespace: &str) -> tokio::task::JoinHandle<()> {
+async fn start_operator(path: &str, namespace: &str, sources: Sources) -> tokio::task::JoinHandle<()> {
     let own = std::env::var("MODELWARD_TEST_OPERATOR_KUBECONFIG").unwrap_or_else(|_| path.to_owned());
-    let options = Options { namespace: Some(namespace.to_owned()), ..Options::default() };
+    let options = Options { namespace: Some(namespace.to_owned()), sources, ..Options::default() };
     let operator = Operator::new(client(&own).await, Arc::new(SystemClock), Arc::new(Metrics::default()), &options);
     tokio::spawn(async move { operator.run(std::future::pending()).await.unwrap() })
 }

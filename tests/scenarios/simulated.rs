@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
+use modelward::cli::embedded::metric_sources;
 use modelward::controllers::operator::{Operator, Options};
 use modelward::runtime::clock::{Clock, VirtualClock};
 use modelward::runtime::driver::Activity;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::arena::Arena;
 use crate::gateway::{Answer, Gateway};
 use crate::invariants::{OPERATOR, Watchdog};
+use crate::numbers::simulated::Simulated as SimulatedNumbers;
 use crate::pace;
 use crate::rbac::ShippedRole;
 
@@ -84,6 +86,7 @@ impl Gateway for Simulated {
                 let rejection = Rejection { routes: Selector::default(), reason: reason.to_owned(), message: message.to_owned() };
                 behaviour.rejections.push(rejection);
             }
+            Answer::Lack(feature) => drop(behaviour.lacks.insert(feature.to_owned())),
             Answer::Silence => behaviour.silent = true,
         }
         self.0.with(|state| state.world.set_gateway_behaviour(behaviour));
@@ -138,12 +141,14 @@ impl Stage {
             namespace: namespace.to_owned(),
             pace: pace::virtual_time(),
             gateway: Box::new(Simulated(Arc::clone(&self.server))),
+            numbers: Box::new(SimulatedNumbers::new(Arc::clone(&self.server), namespace, profiles())),
         }
     }
 
-    /// Starts an operator process; it runs until it is aborted.
+    /// Starts an operator process that asks the world's Prometheus; it runs until it is aborted.
     pub fn start_operator(&self, namespace: Option<&str>) -> (JoinHandle<()>, Activity) {
-        self.start_operator_with(&Options { namespace: namespace.map(str::to_owned), ..Options::default() })
+        let sources = metric_sources(&self.service);
+        self.start_operator_with(&Options { namespace: namespace.map(str::to_owned), sources, ..Options::default() })
     }
 
     /// Starts an operator process that runs with `options`.

@@ -95,6 +95,8 @@ macro_rules! sweeps {
 sweeps! {
     canary_by_route_killed_before_any_request_comes_to_the_same_end: ROUTE Before;
     canary_by_route_killed_after_any_request_comes_to_the_same_end: ROUTE After;
+    change_of_protocol_killed_before_any_request_comes_to_the_same_end: ROUTE_GRPC Before;
+    change_of_protocol_killed_after_any_request_comes_to_the_same_end: ROUTE_GRPC After;
     canary_by_pods_killed_before_any_request_comes_to_the_same_end: PODS Before;
     canary_by_pods_killed_after_any_request_comes_to_the_same_end: PODS After;
     preview_by_route_killed_before_any_request_comes_to_the_same_end: ROUTE_PREVIEW Before;
@@ -109,4 +111,6 @@ sweeps! {
     never_ready_by_route_killed_after_any_request_never_gives_weight_back: ROUTE_NEVER_READY After;
     never_ready_by_pods_killed_before_any_request_never_gives_weight_back: PODS_NEVER_READY Before;
     never_ready_by_pods_killed_after_any_request_never_gives_weight_back: PODS_NEVER_READY After;
+    failing_by_route_killed_before_any_request_never_gives_weight_back: ROUTE_FAILING Before;
+    failing_by_route_killed_after_any_request_never_gives_weight_back: ROUTE_FAILING After;
 }

@@ -97,7 +97,7 @@ metricProfiles:
   resources: [poddisruptionbudgets]
   verbs: [list, watch, create, patch, delete]
 - apiGroups: [gateway.networking.k8s.io]
-  resources: [httproutes]
+  resources: [httproutes, grpcroutes]
   verbs: [list, watch, create, patch, delete]
 # Readiness.
 - apiGroups: [""]

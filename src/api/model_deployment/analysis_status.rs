@@ -305,3 +305,20 @@ pub struct Evidence {
     #[schemars(schema_with = "schema::text_list::<4, 1024>")]
     pub queries: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_back_as_they_were_written_to_the_last_bit() {
+        // Without serde_json's exact parser some of these come back one bit off, and status is written for ever.
+        let mut figure = 1.0e-12_f64;
+        for _ in 0..10_000 {
+            figure *= 1.003_141_592_653_589_8;
+            let written = ComparisonStatus { p_value: Some(figure), log_evidence: figure.ln(), ..ComparisonStatus::default() };
+            let text = serde_json::to_string(&written).unwrap();
+            assert_eq!(serde_json::from_str::<ComparisonStatus>(&text).unwrap(), written, "{text}");
+        }
+    }
+}

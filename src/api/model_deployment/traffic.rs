@@ -1,5 +1,9 @@
 //! How requests reach the pods.
 
+mod candidate;
+
+pub use self::candidate::{CandidateMatch, HeaderMatch, HeaderMatchType, Mirror, Retry};
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +27,15 @@ pub const DEFAULT_PROPAGATION_DELAY: Duration = Duration::from_secs(5);
     validation = Rule::new("!has(self.path) || has(self.gateways)")
         .message("path needs a gateway: add one to traffic.gateways, or remove path"),
     validation = Rule::new("!has(self.http) || has(self.gateways)")
-        .message("http needs a gateway: add one to traffic.gateways, or remove http")
+        .message("http needs a gateway: add one to traffic.gateways, or remove http"),
+    validation = Rule::new("!has(self.candidateMatches) || has(self.gateways)")
+        .message("candidateMatches need a gateway: add one to traffic.gateways, or remove candidateMatches"),
+    validation = Rule::new("!has(self.mirror) || has(self.gateways)")
+        .message("mirror needs a gateway: add one to traffic.gateways, or remove mirror"),
+    validation = Rule::new("self.protocol != 'GRPC' || !has(self.http)")
+        .message("http is for protocol HTTP: remove http, or protocol GRPC"),
+    validation = Rule::new("self.protocol != 'GRPC' || !has(self.path)")
+        .message("path is for protocol HTTP, a GRPCRoute has none: remove path, or protocol GRPC")
 )]
 pub struct Traffic {
     /// Gateways that the route attaches to, at most 16; `kind: Service` is for meshes. Without any, the split is made by ready pods.
@@ -36,14 +48,27 @@ pub struct Traffic {
     #[schemars(schema_with = "schema::hostnames")]
     pub hostnames: Vec<String>,
 
-    /// Path prefix that the route answers to. Default /. Needs gateways.
+    /// What the pods speak: HTTP, by an HTTPRoute, or GRPC, by a GRPCRoute. Default HTTP.
+    #[serde(default)]
+    pub protocol: Protocol,
+
+    /// Path prefix that the route answers to. Default /. Needs gateways, and protocol HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::path")]
     pub path: Option<String>,
 
-    /// Passed through to the route. Needs gateways.
+    /// Passed through to the route. Needs gateways, and protocol HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpTraffic>,
+
+    /// Requests that go to the new version whatever its weight, while it has ready pods, at most 8 alternatives. Needs gateways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 8))]
+    pub candidate_matches: Vec<CandidateMatch>,
+
+    /// Copies of requests for the new version, while it has ready pods and not yet all traffic. Needs gateways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
 
     /// Size of the new version in a step, in percent of what its weight asks for, 100 to 1000. Default 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +82,18 @@ pub struct Traffic {
     /// How long a gateway takes to act on a route it has accepted. Default 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagation_delay: Option<Duration>,
+}
+
+/// What the pods speak.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP, by an HTTPRoute.
+    #[default]
+    #[serde(rename = "HTTP")]
+    Http,
+    /// gRPC without TLS, by a GRPCRoute.
+    #[serde(rename = "GRPC")]
+    Grpc,
 }
 
 /// Something a route attaches to.
@@ -113,6 +150,10 @@ pub struct HttpTraffic {
     /// How long a request may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+
+    /// When the gateway sends a request again. Left out, and said, where the installed HTTPRoute has no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
 
     /// Changes to requests and responses, at most 3: one of each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -268,6 +309,12 @@ impl Traffic {
     #[must_use]
     pub fn headroom(&self) -> i32 {
         self.headroom.unwrap_or(DEFAULT_HEADROOM)
+    }
+
+    /// Something beside its weight leads to the new version: a header, or copies of requests.
+    #[must_use]
+    pub fn reaches_candidates(&self) -> bool {
+        !self.candidate_matches.is_empty() || self.mirror.is_some()
     }
 
     /// `drain` with the default filled in.

@@ -25,8 +25,9 @@ use crate::domain::split::Split;
 use crate::kube_io::{Ownership, Precondition, Propagation, Target as Object, WriteError, Writer};
 use crate::resources::revision::{FAILED, Recorded, SERVED};
 use crate::resources::rollback::Automatic;
-use crate::resources::{budget, revision, rollback, service, workload};
-use crate::traffic::{self, ratio, route};
+use crate::resources::service::{self, Backend};
+use crate::resources::{budget, revision, rollback, workload};
+use crate::traffic::{self, ratio};
 
 /// Annotation: hash of what we applied last, so that what we no longer apply is noticed.
 pub const APPLIED: &str = "modelward.dev/applied";
@@ -146,7 +147,7 @@ impl Hands<'_> {
             }
             Some(live) => self.keep(live, workload::build(owner, name.as_str(), recorded, options)).await?,
         }
-        let object = service::of_revision(owner, name.as_str(), model, version, &recorded.template);
+        let object = service::of_revision(owner, name.as_str(), model, version, self.backend(&recorded.template));
         self.ensure(seen.and_then(|seen| seen.service.as_ref()), object).await?;
         let live = seen.and_then(|seen| seen.budget.as_ref());
         match self.valid.settings.replicas >= budget::REPLICAS_MIN {
@@ -163,18 +164,21 @@ impl Hands<'_> {
         let live = self.observed.service.as_ref();
         match self.valid.settings.traffic {
             TrafficMode::ReplicaRatio => {
-                self.ensure(live, ratio::build(owner, decision, template)).await?;
-                self.delete(self.observed.route.as_ref()).await
+                self.ensure(live, ratio::build(owner, decision, self.backend(template))).await?;
+                self.delete(self.observed.route.as_ref()).await?;
+                self.delete(self.observed.former_route.as_ref()).await
             }
             TrafficMode::Gateway => {
-                if self.observed.gateway_api {
-                    let object = route::build(owner, &self.valid.traffic, decision);
-                    self.ensure(self.observed.route.as_ref(), object).await?;
-                }
+                self.ensure_routes(decision).await?;
                 let selector = ratio::selector(&owner.name, &Split::all(stable.clone()));
-                self.ensure(live, service::stable(owner, &selector, template)).await
+                self.ensure(live, service::stable(owner, &selector, self.backend(template))).await
             }
         }
+    }
+
+    /// What Services of these pods lead to.
+    fn backend<'b>(&self, template: &'b Value) -> Backend<'b> {
+        Backend { template, protocol: self.valid.traffic.protocol }
     }
 
     /// The preview Service is there as long as a blue/green release has a candidate that may still get the traffic.
@@ -183,7 +187,10 @@ impl Hands<'_> {
         let candidate = record.candidate.as_ref().filter(|candidate| self.valid.settings.previews() && candidate.retreat.is_none());
         let live = self.observed.preview.as_ref();
         match candidate.and_then(|candidate| Some((&candidate.revision, self.recorded(&candidate.revision)?))) {
-            Some((name, recorded)) => self.ensure(live, service::preview(&self.observed.owner, name.as_str(), &recorded.template)).await,
+            Some((name, recorded)) => {
+                let backend = self.backend(&recorded.template);
+                self.ensure(live, service::preview(&self.observed.owner, name.as_str(), backend)).await
+            }
             None => self.delete(live).await,
         }
     }
@@ -225,7 +232,10 @@ impl Hands<'_> {
             TrafficMode::ReplicaRatio => &self.observed.service,
         };
         let live = carrier.as_ref().and_then(|seen| traffic::from_object(&seen.object));
-        live.is_some_and(|live| decision.split.lowers(&live.split) && decision.split.candidate_weight() < live.split.candidate_weight())
+        live.is_some_and(|live| {
+            let closes = live.opens_candidate() && !decision.opens_candidate();
+            decision.split.lowers(&live.split) && (closes || decision.split.candidate_weight() < live.split.candidate_weight())
+        })
     }
 
     async fn mark(&self, name: &RevisionName, mark: &Mark) -> Result<(), WriteError> {
@@ -269,7 +279,7 @@ impl Hands<'_> {
     }
 
     /// Makes a child, or keeps it as it should be.
-    async fn ensure(&self, live: Option<&Seen>, object: Value) -> Result<(), WriteError> {
+    pub(super) async fn ensure(&self, live: Option<&Seen>, object: Value) -> Result<(), WriteError> {
         match live {
             Some(live) => self.keep(live, object).await,
             None => self.create(object).await,
@@ -360,7 +370,7 @@ impl Hands<'_> {
         if expelled { self.writer.replace(kept).await.map(|_| ()) } else { Ok(()) }
     }
 
-    async fn delete(&self, live: Option<&Seen>) -> Result<(), WriteError> {
+    pub(super) async fn delete(&self, live: Option<&Seen>) -> Result<(), WriteError> {
         match live.filter(|live| !live.entry.deleting) {
             Some(live) => {
                 let target = Object::of(&live.object)?;

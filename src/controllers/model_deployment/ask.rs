@@ -1,10 +1,14 @@
 //! What has to be asked of metrics, with the names by which their queries find a revision. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::controllers::inquiries::Asking;
 use crate::controllers::model_deployment::observe::Observed;
 use crate::domain::analysis::criteria::Criteria;
+use crate::domain::analysis::take_in::Answered;
 use crate::domain::analysis::template::Parameters;
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::Due;
@@ -26,6 +30,17 @@ pub fn askings(observed: &Observed, criteria: Option<&Criteria>, due: Option<&Du
         })
     };
     due.questions.iter().filter_map(asking).collect()
+}
+
+/// Up to which moment metrics were asked for: as `before` says, and as these answers to questions of `criteria` show.
+pub fn asked(mut before: BTreeMap<String, Timestamp>, criteria: Option<&Criteria>, answers: &[Answered]) -> BTreeMap<String, Timestamp> {
+    for answered in answers {
+        let metric = criteria.and_then(|criteria| criteria.metrics.get(answered.question.metric));
+        if let Some(metric) = metric.filter(|metric| metric.definition == answered.definition) {
+            before.insert(metric.name.clone(), answered.question.to);
+        }
+    }
+    before
 }
 
 fn parameters(observed: &Observed, revision: &RevisionName) -> Parameters {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::COMMAND_ANNOTATION;
 use crate::api::conditions::reason;
@@ -75,8 +75,8 @@ fn number_of(record: &Value) -> i64 {
 pub struct Numbers {
     /// Answers.
     pub answers: Vec<Answered>,
-    /// Up to which moment a metric was asked for in vain, by its name.
-    pub in_vain: BTreeMap<String, Timestamp>,
+    /// Up to which moment a metric was asked for, these answers included, by its name.
+    pub asked: BTreeMap<String, Timestamp>,
 }
 
 /// Decides. `target` is the revision that the spec asks for, or why there is none.
@@ -127,7 +127,7 @@ impl Inputs<'_> {
             command: self.command.as_ref(),
             rollback: self.rollback.as_ref(),
             answers: &numbers.answers,
-            asked: &numbers.in_vain,
+            asked: &numbers.asked,
         }
     }
 }
@@ -205,20 +205,30 @@ fn pods_view(seen: &SeenRevision) -> Pods {
 /// The split as the cluster has it.
 fn live(observed: &Observed, valid: &Valid) -> Live {
     match valid.settings.traffic {
-        TrafficMode::Gateway => live_route(observed),
+        TrafficMode::Gateway => live_route(observed, valid),
         TrafficMode::ReplicaRatio => live_service(observed),
     }
 }
 
-fn live_route(observed: &Observed) -> Live {
+fn live_route(observed: &Observed, valid: &Valid) -> Live {
     let Some(seen) = observed.route.as_ref().filter(|seen| !seen.entry.deleting) else {
-        let missing = "the HTTPRoute kind of the Gateway API is not installed: install it, or remove spec.traffic.gateways";
-        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Refused(missing.to_owned()) };
+        let kind = route::kind(valid.traffic.protocol);
+        let missing = format!("the {kind} kind of the Gateway API is not installed: install it, or remove spec.traffic.gateways");
+        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Refused(missing) };
         return Live { decision: None, intact: false, acceptance };
     };
     let decision = traffic::from_object(&seen.object).filter(Decision::is_sound);
-    let intact = decision.as_ref().is_some_and(|decision| route::is_intact(&seen.object, &decision.split));
-    Live { decision, intact, acceptance: route::acceptance(&seen.object) }
+    // The list of rules has one owner: whoever changed anything of it took it from us.
+    let ours = seen.owns(&json!({ "spec": { "rules": ["ours"] } }));
+    let intact = ours && decision.as_ref().is_some_and(|decision| route::is_intact(&seen.object, decision));
+    let acceptance = match route::acceptance(&seen.object) {
+        // A gateway may take only one route for a host name, whatever their kinds.
+        Acceptance::Refused(words) if observed.former_route.is_some() => {
+            Acceptance::Refused(format!("{words}; the route of the former protocol still serves: delete it if it is in the way"))
+        }
+        other => other,
+    };
+    Live { decision, intact, acceptance }
 }
 
 fn live_service(observed: &Observed) -> Live {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::api::model_deployment::Protocol;
 use crate::api::{Model, ModelDeployment, Rollback};
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, deployment_index};
 use crate::domain::revision::RevisionName;
@@ -31,6 +32,8 @@ pub struct Caches {
     pub records: Arc<Cache<Children>>,
     /// HTTPRoutes.
     pub routes: Arc<Cache<Children>>,
+    /// GRPCRoutes.
+    pub grpc_routes: Arc<Cache<Children>>,
     /// Pods.
     pub pods: Arc<Cache<Pods>>,
     /// Rollbacks.
@@ -109,11 +112,13 @@ pub struct Observed {
     pub service: Option<Seen>,
     /// The preview Service.
     pub preview: Option<Seen>,
-    /// The route.
+    /// The route, of the protocol that the spec asks for: the only one that is believed.
     pub route: Option<Seen>,
+    /// A route of the other protocol, which has to go once this one is taken.
+    pub former_route: Option<Seen>,
     /// Its Rollbacks, by name.
     pub rollbacks: Vec<Arc<Rollback>>,
-    /// The Gateway API is installed.
+    /// The Gateway API is installed, with the kind of route that the spec asks for.
     pub gateway_api: bool,
     /// Children of a deleted namesake that are still there.
     pub orphans: usize,
@@ -135,7 +140,10 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
     let mut services = gathered.children(&caches.services, &index, |revision, seen| revision.service = Some(seen));
     let service = services.remove(&*key.name);
     let preview = services.remove(preview_name(&key.name).as_str());
-    let route = gathered.children(&caches.routes, &index, |_, _| {}).remove(&*key.name);
+    let grpc = deployment.spec.traffic.as_ref().is_some_and(|traffic| traffic.protocol == Protocol::Grpc);
+    let (routes, others) = if grpc { (&caches.grpc_routes, &caches.routes) } else { (&caches.routes, &caches.grpc_routes) };
+    let route = gathered.children(routes, &index, |_, _| {}).remove(&*key.name);
+    let former_route = gathered.children(others, &index, |_, _| {}).remove(&*key.name);
     gathered.pods(&caches.pods, &index);
     Some(Observed {
         now,
@@ -145,8 +153,9 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         service,
         preview,
         route,
+        former_route,
         rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
-        gateway_api: caches.routes.state() != CacheState::Absent,
+        gateway_api: routes.state() != CacheState::Absent,
         orphans: gathered.orphans,
         unowned: gathered.unowned,
         owner: gathered.owner,

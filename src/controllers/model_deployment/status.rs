@@ -19,6 +19,7 @@ use crate::domain::rollout::{Plan, State};
 use crate::domain::settings::{Hold, TrafficMode};
 use crate::domain::size::{share_by_pods, weight_covered};
 use crate::resources::labels;
+use crate::traffic::route::LeftOut;
 
 /// Entries of `history` that are shown.
 const HISTORY_MAX: usize = 20;
@@ -29,7 +30,7 @@ pub fn status(observed: &Observed, valid: &Valid, plan: &Plan) -> api::ModelDepl
     let mut status = api::ModelDeploymentStatus {
         phase: Some(phase(plan)),
         observed_generation: Some(observed.entry.generation),
-        conditions: conditions_of(observed, plan, &before.conditions),
+        conditions: conditions_of(observed, valid, plan, &before.conditions),
         next_action: Some(next_action(plan)),
         ..api::ModelDeploymentStatus::default()
     };
@@ -246,7 +247,7 @@ fn url(observed: &Observed, valid: &Valid) -> String {
     }
 }
 
-fn conditions_of(observed: &Observed, plan: &Plan, before: &[Condition]) -> Vec<Condition> {
+fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, before: &[Condition]) -> Vec<Condition> {
     let message = memory::clip(&plan.reason.message);
     let code = plan.reason.code;
     let settled = plan.state == State::Serving;
@@ -268,7 +269,20 @@ fn conditions_of(observed: &Observed, plan: &Plan, before: &[Condition]) -> Vec<
         wanted.push(Wanted::new(conditions::SPEC_SUPERSEDED, false, reason::NO_OVERRIDE, ""));
     }
     wanted.push(paused(observed, record));
+    wanted.extend(route_as_specified(observed, valid, before));
     merge(before, wanted, observed.entry.generation, observed.now)
+}
+
+/// Said only of a route that lacks something, and once it no longer does.
+fn route_as_specified(observed: &Observed, valid: &Valid, before: &[Condition]) -> Option<Wanted> {
+    let kind = conditions::ROUTE_AS_SPECIFIED;
+    let live = observed.route.as_ref().filter(|_| valid.settings.traffic == TrafficMode::Gateway);
+    let left_out = live.and_then(|route| LeftOut::of(Some(&route.object), &valid.traffic).words());
+    match left_out {
+        Some(words) => Some(Wanted::new(kind, false, reason::ROUTE_FIELD_UNSUPPORTED, &memory::clip(&words))),
+        None if before.iter().any(|condition| condition.type_ == kind) => Some(Wanted::new(kind, true, reason::AS_SPECIFIED, "")),
+        None => None,
+    }
 }
 
 /// A revision that has weight has a ready pod.

@@ -27,6 +27,7 @@ fn caches() -> Caches {
         budgets: Cache::new(Children::budgets(None)),
         records: Cache::new(Children::records(None)),
         routes: Cache::new(Children::routes(None)),
+        grpc_routes: Cache::new(Children::grpc_routes(None)),
         pods: Cache::new(Pods::new(None)),
         rollbacks: Cache::new(Ours::new(None)),
     }

@@ -57,6 +57,7 @@ fn settings(spec: &ModelDeploymentSpec) -> Settings {
         auto_promote: spec.strategy.auto_promote(),
         max_surge: surge(&spec.strategy.max_surge()),
         traffic: if spec.gateways().is_empty() { TrafficMode::ReplicaRatio } else { TrafficMode::Gateway },
+        pins: !spec.gateways().is_empty() && traffic.reaches_candidates(),
         headroom_percent: traffic.headroom(),
         drain,
         propagation_delay: signed(traffic.propagation_delay()),

@@ -28,6 +28,8 @@ pub struct Answered {
     pub queries: Vec<String>,
     /// What the answers say, or why they say nothing.
     pub found: Result<Found, String>,
+    /// They say nothing because the series are there only since the window began: the next one begins where this one ends.
+    pub late: bool,
 }
 
 /// Readings of the same window.
@@ -48,6 +50,10 @@ pub fn take_in(criteria: &Criteria, progress: &mut Progress, answered: &Answered
         return;
     }
     state.queries.clone_from(&answered.queries);
+    if answered.late {
+        (state.until, state.missing) = (Some(answered.question.to), None);
+        return;
+    }
     let taken = match &answered.found {
         Ok(found) => measure(criteria, metric, state, &answered.question, found, weight),
         Err(why) => Err(why.clone()),

@@ -33,7 +33,7 @@ fn nothing_in_vain(_: &str) -> Option<Timestamp> {
 
 fn answered(criteria: &Criteria, question: Question, found: Result<Found, String>) -> Answered {
     let definition = criteria.metrics[question.metric].definition.clone();
-    Answered { question, definition, queries: vec!["q".to_owned()], found }
+    Answered { question, definition, queries: vec!["q".to_owned()], found, late: false }
 }
 
 /// Asks what is due at `second` and answers with `reading`.
@@ -123,6 +123,17 @@ fn step_passes_with_enough_samples_of_its_own() {
 }
 
 #[test]
+fn who_took_over_without_being_measured_may_get_its_first_series_afterwards() {
+    let criteria = errors_below_two_percent();
+    let promoted = Subject { stable: None, ..subject("b", 100, 0) };
+    let alive = |progress: &Progress| window::due(&criteria, progress, at(40), &nothing_in_vain)[0].alive_at_start.candidate;
+    assert!(!alive(&begun(&criteria, promoted.clone(), None)), "it was sent requests only a moment ago");
+    let mut judged = begun(&criteria, subject("b", 50, -700), None);
+    look(&criteria, &mut judged, -600, &failed(0, 200), None);
+    assert!(alive(&begun(&criteria, promoted, Some(&judged))), "its counters are there from the step before");
+}
+
+#[test]
 fn evidence_of_another_revision_or_definition_is_not_used() {
     let criteria = errors_below_two_percent();
     let mut progress = begun(&criteria, subject("b", 10, 0), None);
@@ -142,6 +153,19 @@ fn evidence_of_another_revision_or_definition_is_not_used() {
     let mut fresh = begun(&edited, subject("b", 10, 0), None);
     take_in(&edited, &mut fresh, &stale, at(100));
     assert_eq!(fresh.metrics[0].until, None, "an answer to a question of the old definition");
+}
+
+#[test]
+fn series_that_are_there_only_since_the_window_began_count_from_its_end_on() {
+    let criteria = errors_below_two_percent();
+    let mut progress = begun(&criteria, subject("b", 10, 0), None);
+    let question = window::due(&criteria, &progress, at(40), &nothing_in_vain).remove(0);
+    let late = Answered { late: true, ..answered(&criteria, question, Err("too young".to_owned())) };
+    take_in(&criteria, &mut progress, &late, at(40));
+    let state = &progress.metrics[0];
+    assert_eq!((state.until, state.samples, &state.missing), (Some(at(30)), 0, &None));
+    let next = window::due(&criteria, &progress, at(70), &nothing_in_vain);
+    assert_eq!((next[0].from, next[0].alive_at_start), (at(30), Alive::default()), "what it begins with was seen alive");
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl Question {
     }
 }
 
-/// Questions that can be answered `now`. `asked` says up to which moment a metric was asked for in vain.
+/// Questions that can be answered `now`. `asked` says up to which moment a metric was asked for, whether
+/// anything came of it or not.
 pub fn due(criteria: &Criteria, progress: &Progress, now: Timestamp, asked: &dyn Fn(&str) -> Option<Timestamp>) -> Vec<Question> {
     let all = progress.metrics.iter().enumerate();
     let questions = all.filter_map(|(metric, state)| question(criteria, progress, metric, state, now));
@@ -82,8 +83,9 @@ fn question(criteria: &Criteria, progress: &Progress, metric: usize, state: &Met
     let bridged = to.duration_since(start) <= WINDOW_MAX.max(criteria.interval);
     let from = if bridged { start } else { to - criteria.interval };
     let unknown = state.until.is_none() || !bridged;
-    // A candidate's first series may come after the window began; those of a revision that served before must be there.
-    let grown = state.continued || !bridged || progress.subject.stable.is_none();
+    // The first series of who is judged may come after the window began, also of who took over at once and was not measured on its
+    // way; those of a revision that served before must be there.
+    let grown = state.continued || !bridged;
     let alive_at_start = Alive { candidate: unknown && grown, stable: unknown };
     Some(Question { metric, from, to, alive_at_start })
 }

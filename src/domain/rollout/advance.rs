@@ -13,7 +13,7 @@ use crate::domain::rollout::goal::{self, Goal, widened};
 use crate::domain::rollout::{
     Acceptance, Mark, Plan, Reason, Situation, State, Wanted, carried, goes_back, judge, standing, stands, steady,
 };
-use crate::domain::settings::{FULL_WEIGHT, Hold};
+use crate::domain::settings::{FULL_WEIGHT, Hold, TrafficMode};
 use crate::domain::size::{stage_pods, surge_pods};
 use crate::domain::split::Split;
 
@@ -72,11 +72,14 @@ fn base(situation: &Situation<'_>, record: Record, candidate: &Candidate, state:
     plan
 }
 
-/// It has weight but no ready pod, and stable can serve.
+/// It has weight, or pinned requests, but no ready pod, and stable can serve.
 fn candidate_is_lost(situation: &Situation<'_>, record: &Record, candidate: &Candidate) -> bool {
     let weight = stands(situation, record);
+    let carries = standing(situation, record);
+    let about_it = carries.split.candidate.as_ref().is_some_and(|share| share.revision == candidate.revision);
+    let reached = weight > 0 || (situation.settings.pins && about_it && carries.opens_candidate());
     let serves = situation.ready(&record.stable) > 0;
-    weight > 0 && situation.settings.replicas > 0 && serves && situation.ready(&candidate.revision) == 0 && !widened(situation, weight)
+    reached && situation.settings.replicas > 0 && serves && situation.ready(&candidate.revision) == 0 && !widened(situation, weight)
 }
 
 fn take_weight_back(situation: &Situation<'_>, mut record: Record, candidate: &Candidate) -> Plan {
@@ -100,8 +103,14 @@ fn is_new(situation: &Situation<'_>, record: &Record, candidate: &Candidate, goa
     let stands = stands(situation, record);
     let rescue = goal.weight > candidate.stage_weight;
     let size = goal.weight == stands && goal.pods <= stage_pods(situation.settings, stands).candidate;
-    let forward = (goal.weight > remembered.weight && !rescue) || (goal.pods > remembered.pods && !size);
-    goal != remembered && (!forward || may_advance(situation, record))
+    let reopens = reopens(situation, record);
+    let forward = reopens || (!rescue && (goal.weight > remembered.weight || (goal.pods > remembered.pods && !size)));
+    (reopens || goal != remembered) && (!forward || may_advance(situation, record))
+}
+
+/// What led to the candidate beside its weight was taken away for want of pods: it comes back by a decision, like a weight.
+fn reopens(situation: &Situation<'_>, record: &Record) -> bool {
+    situation.settings.pins && record.decision.cause == Cause::NotReady
 }
 
 /// Remembers a new goal. A raise ends the pass here; a lowering is written at once.
@@ -110,7 +119,7 @@ fn intend(situation: &Situation<'_>, mut record: Record, candidate: &Candidate, 
     let same_weight = goal.weight == record.decision.split.candidate_weight();
     let mut next = Candidate { pods: goal.pods, waiting_since: situation.stamp(), blocked: false, ..candidate.clone() };
     // Pods that join a widened Service take traffic by themselves: asking for more of them is a raise of its own.
-    if !same_weight || widened(situation, stands) {
+    if !same_weight || reopens(situation, &record) || widened(situation, stands) {
         // What is on the cluster already stands, even if nobody has taken it yet: it is not gone back behind.
         if carried(situation, &record) {
             record.settled = record.decision.clone();
@@ -173,7 +182,9 @@ fn put_on_cluster(situation: &Situation<'_>, mut record: Record, candidate: &Can
     }
     record.candidate = Some(Candidate { blocked: false, ..candidate.clone() });
     let reason = Reason::new("WeightChanging", format!("{ready} pods are ready: the candidate gets {weight} %"));
-    let mut plan = base(situation, record, candidate, State::Progressing, reason).size(situation, &candidate.revision, candidate.pods);
+    // Pods that it does not need any more go later: with this very write they may get requests.
+    let pods = candidate.pods.max(situation.replicas(&candidate.revision));
+    let mut plan = base(situation, record, candidate, State::Progressing, reason).size(situation, &candidate.revision, pods);
     plan.split = Some(decision);
     plan
 }
@@ -244,10 +255,17 @@ fn settle(situation: &Situation<'_>, record: Record, candidate: &Candidate) -> P
     match candidate.reached {
         None => note_in_effect(situation, record, candidate),
         Some(reached) if situation.now < reached => {
-            let reason = Reason::new("WaitingForRoute", "the gateway takes its new configuration into effect");
-            keep(situation, record, candidate, State::Progressing, reason).look_at(reached)
+            keep(situation, record, candidate, State::Progressing, taking_effect(situation, weight)).look_at(reached)
         }
         Some(reached) => in_effect(situation, record, candidate, reached),
+    }
+}
+
+/// What is waited for while a weight that was written is not yet in effect.
+fn taking_effect(situation: &Situation<'_>, weight: i32) -> Reason {
+    match situation.settings.traffic {
+        TrafficMode::Gateway => Reason::new("WaitingForRoute", "the gateway takes its new configuration into effect"),
+        TrafficMode::ReplicaRatio => Reason::new("WeightChanged", format!("the Service takes {weight} % into effect")),
     }
 }
 
@@ -309,15 +327,13 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
     let held = if weight == 0 { "previewing without traffic".to_owned() } else { format!("holding at {weight} %") };
     match hold {
         Some(Hold::For(time)) if !candidate.hold_ended && situation.now < reached + time => {
-            let reason = match judge::waiting(situation, &record).filter(|waiting| waiting.code == "NoData") {
-                // Somebody should know before the time is over.
-                Some(waiting) => Reason::new(waiting.code, format!("{held}: {}", waiting.message)),
-                None => Reason::new("Holding", format!("{held} until {}", reached + time)),
-            };
+            let reason = Reason::new("Holding", format!("{held} until {}", reached + time));
+            let reason = without_data(situation, &record, &held).unwrap_or(reason);
             holding(situation, record, candidate, reason).look_at(reached + time)
         }
         Some(Hold::UntilPromoted) if !candidate.hold_ended => {
             let reason = Reason::new("WaitingForPromotion", format!("{held} until somebody promotes"));
+            let reason = without_data(situation, &record, &held).unwrap_or(reason);
             holding(situation, record, candidate, reason)
         }
         // A stage that is a step ends only when the numbers are good, too; `promote` ends the time, not the analysis.
@@ -333,6 +349,12 @@ fn in_effect(situation: &Situation<'_>, record: Record, candidate: &Candidate, r
             None => next_stage(situation, record, candidate, next_weight),
         },
     }
+}
+
+/// That there is no data is something that somebody should know before the hold is over.
+fn without_data(situation: &Situation<'_>, record: &Record, held: &str) -> Option<Reason> {
+    let waiting = judge::waiting(situation, record).filter(|waiting| waiting.code == "NoData")?;
+    Some(Reason::new(waiting.code, format!("{held}: {}", waiting.message)))
 }
 
 fn holding(situation: &Situation<'_>, record: Record, candidate: &Candidate, reason: Reason) -> Plan {

@@ -33,9 +33,31 @@ pub enum Destination {
     },
 }
 
+/// What a request speaks, which says what kind of route is for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP.
+    #[default]
+    Http,
+    /// gRPC: its path is `/package.Service/Method`.
+    Grpc,
+}
+
+impl Protocol {
+    /// The resource of its routes.
+    pub fn routes(self) -> &'static str {
+        match self {
+            Self::Http => "httproutes.gateway.networking.k8s.io",
+            Self::Grpc => "grpcroutes.gateway.networking.k8s.io",
+        }
+    }
+}
+
 /// What of a request routes look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Upper-case method.
     pub method: String,
     /// Path without query.
@@ -47,7 +69,7 @@ pub struct Request {
 impl Default for Request {
     /// `POST /`.
     fn default() -> Self {
-        Self { method: "POST".to_owned(), path: "/".to_owned(), headers: BTreeMap::new() }
+        Self { protocol: Protocol::Http, method: "POST".to_owned(), path: "/".to_owned(), headers: BTreeMap::new() }
     }
 }
 

@@ -1,14 +1,15 @@
-//! Which rule of which HTTPRoute takes a request, by the precedence of the Gateway API.
+//! Which rule of which route takes a request, by the precedence of the Gateway API.
 //!
-//! Takes routes as the data plane serves them; gives a rule. The most specific hostname wins, then an exact path, the longest
-//! prefix, a method, the most headers; then the oldest route, the first by name, the first rule. Pure.
+//! Takes routes as the data plane serves them; gives a rule. The most specific hostname wins, then of an HTTPRoute an exact
+//! path, the longest prefix, a method, the most headers, of a GRPCRoute the longest service, the longest method, the most
+//! headers; then the oldest route, the first by name, the first rule. Pure.
 
 use std::cmp::Reverse;
 
 use regex::Regex;
 use serde_json::Value;
 
-use super::demand::Request;
+use super::demand::{Protocol, Request};
 use crate::sim::actors::object::{at, items, key, name, namespace, text};
 
 /// How well a hostname fits: exact before wildcard before none, longer before shorter.
@@ -25,8 +26,9 @@ pub struct Match<'a> {
     fit: Fit,
 }
 
-/// Exactness and length of the path, whether a method is asked for, number of headers.
-type Fit = (bool, usize, bool, usize);
+/// Exactness and length of the path, whether a method is asked for, number of headers. Of gRPC: length of the service and of
+/// the method in place of the path's.
+type Fit = (bool, usize, usize, usize);
 
 /// How well a pattern such as `*.example.com` takes a host; none if it does not.
 pub fn host_rank(pattern: &str, host: &str) -> Option<HostRank> {
@@ -59,9 +61,24 @@ pub fn best<'a>(routes: impl Iterator<Item = (&'a Value, HostRank)>, request: &R
 fn fit(rule: &Value, request: &Request) -> Option<Fit> {
     let matches = items(rule, &["matches"]);
     if matches.is_empty() {
-        return Some((false, 1, false, 0));
+        return Some((false, usize::from(request.protocol == Protocol::Http), 0, 0));
     }
-    matches.iter().filter_map(|wanted| fit_of(wanted, request)).max()
+    let fit_of = |wanted| if request.protocol == Protocol::Grpc { grpc_fit(wanted, request) } else { fit_of(wanted, request) };
+    matches.iter().filter_map(fit_of).max()
+}
+
+/// A call of a method of a service has both in its path.
+fn grpc_fit(wanted: &Value, request: &Request) -> Option<Fit> {
+    let (service, method) = request.path.strip_prefix('/')?.split_once('/')?;
+    let by_pattern = text(wanted, &["method", "type"]) == "RegularExpression";
+    let fits = |field: &str, given: &str| match text(wanted, &["method", field]) {
+        "" => Some(0),
+        pattern if by_pattern => whole(pattern)?.is_match(given).then_some(pattern.len()),
+        name => (name == given).then_some(name.len()),
+    };
+    let headers = items(wanted, &["headers"]);
+    let (service, method) = (fits("service", service)?, fits("method", method)?);
+    headers.iter().all(|header| header_fits(header, request)).then_some((!by_pattern && service > 0, service, method, headers.len()))
 }
 
 fn fit_of(wanted: &Value, request: &Request) -> Option<Fit> {
@@ -73,7 +90,7 @@ fn fit_of(wanted: &Value, request: &Request) -> Option<Fit> {
     let headers = items(wanted, &["headers"]);
     let (exact, length) = path_fit(wanted, &request.path)?;
     let fits = (method.is_empty() || method == request.method) && headers.iter().all(|header| header_fits(header, request));
-    fits.then_some((exact, length, !method.is_empty(), headers.len()))
+    fits.then_some((exact, length, usize::from(!method.is_empty()), headers.len()))
 }
 
 fn path_fit(wanted: &Value, path: &str) -> Option<(bool, usize)> {

@@ -1,8 +1,8 @@
 //! Where the requests of a demand go, by what the stored objects really say.
 //!
 //! Takes a demand, the cluster and the routes that the gateway's data plane serves; gives branches with weights and the pods
-//! behind each. A host goes through the HTTPRoutes of a gateway; a Service through the HTTPRoutes that name it as their parent
-//! (a mesh), else straight to its ready endpoints. As the Gateway API says: a share whose backend is not valid is answered
+//! behind each. A host goes through the routes of a gateway that are for its protocol, HTTPRoutes or GRPCRoutes; a Service through those
+//! that name it as their parent (a mesh), else straight to its ready endpoints. As the Gateway API says: a share whose backend is not valid is answered
 //! with 500, one without ready endpoints with 503. Writes nothing.
 
 use std::sync::Arc;
@@ -17,7 +17,6 @@ use crate::sim::actors::object::{at, flag, int, items, key, labels, name, namesp
 use crate::sim::cluster::Cluster;
 use crate::sim::world::duration;
 
-const HTTP_ROUTES: &str = "httproutes.gateway.networking.k8s.io/";
 const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
 const SLICES: &str = "endpointslices.discovery.k8s.io";
 
@@ -71,8 +70,9 @@ pub struct Plan {
 
 /// Makes the plan of a demand.
 pub fn plan(demand: &Demand, cluster: &Cluster, gateways: &Gateways) -> Plan {
+    let kind = demand.request.protocol.routes();
     let routes: Vec<&Value> =
-        gateways.all_programmed().filter(|(key, _)| key.starts_with(HTTP_ROUTES)).map(|(_, route)| &**route).collect();
+        gateways.all_programmed().filter(|(key, _)| key.split('/').next() == Some(kind)).map(|(_, route)| &**route).collect();
     match &demand.to {
         Destination::Host(host) => through_gateway(demand, host, &routes, cluster),
         Destination::Service { namespace, name } => inside(demand, namespace, name, &routes, cluster),
@@ -140,7 +140,8 @@ fn rule_plan(route: &Value, number: usize, gateway: Option<String>, cluster: &Cl
     let backends = items(rule, &["backendRefs"]);
     // Envoy Gateway makes one cluster of a rule, unless a backend of it has filters.
     let apart = backends.iter().any(|backend| !items(backend, &["filters"]).is_empty());
-    let cluster_name = format!("httproute/{}/{}/rule/{number}", namespace(route), name(route));
+    let kind = text(route, &["kind"]).to_ascii_lowercase();
+    let cluster_name = format!("{kind}/{}/{}/rule/{number}", namespace(route), name(route));
     let shared: Vec<Branch> = mirrors(route, rule, gateway.as_ref(), &cluster_name, cluster);
     let branches = backends.iter().enumerate().map(|(index, backend)| {
         let upstream = if apart { format!("{cluster_name}/backend/{index}") } else { cluster_name.clone() };

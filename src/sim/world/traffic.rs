@@ -14,7 +14,7 @@ use super::place::{Place, Problems};
 use super::rules;
 use crate::sim::metrics_api::rules::Rules;
 use crate::sim::traffic::arrivals::Arrivals;
-use crate::sim::traffic::demand::{Demand, Destination, Request};
+use crate::sim::traffic::demand::{Demand, Destination, Protocol, Request};
 use crate::sim::traffic::scraper::{INTERVAL, RETENTION};
 
 /// Most requests per second of one entry.
@@ -122,6 +122,7 @@ fn arrivals(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Arrivals
 
 fn request(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Request> {
     let usual = Request::default();
+    let protocol = fields.read("protocol", protocol, problems).unwrap_or_default();
     let path = fields.read("path", fields::text, problems).unwrap_or(usual.path);
     let method = fields.read("method", fields::text, problems).unwrap_or(usual.method);
     let headers: BTreeMap<String, String> = fields.read("headers", fields::labels, problems).unwrap_or_default();
@@ -133,11 +134,30 @@ fn request(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Request> 
     if !path.starts_with('/') || path.contains(['?', '#', ' ']) {
         refuse("path", format!("path must begin with / and have no query, found {path:?}"));
     }
+    let called = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    if protocol == Protocol::Grpc && called.is_none_or(|(service, method)| service.is_empty() || method.is_empty() || method.contains('/'))
+    {
+        refuse("path", format!("path of a gRPC request must be /package.Service/Method, found {path:?}"));
+    }
+    if protocol == Protocol::Grpc && method != "POST" {
+        refuse("method", format!("gRPC requests are POST, found {method:?}"));
+    }
     if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method.as_str()) {
         refuse("method", format!("method must be one of HTTP in capitals, found {method:?}"));
     }
     let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-    fits.then_some(Request { method, path, headers })
+    fits.then_some(Request { protocol, method, path, headers })
+}
+
+fn protocol(node: &Located, what: &str, problems: &mut Problems) -> Option<Protocol> {
+    match fields::text(node, what, problems)?.as_str() {
+        "HTTP" => Some(Protocol::Http),
+        "GRPC" => Some(Protocol::Grpc),
+        other => {
+            problems.push(node.place.problem(format!("protocol must be HTTP or GRPC, found {other:?}")));
+            None
+        }
+    }
 }
 
 /// Reads `metrics`: how they are scraped, and which of them the metrics APIs show.
@@ -166,6 +186,17 @@ mod tests {
 
     fn entries(text: &str) -> (Vec<Entry>, Vec<String>) {
         read_text(text, read)
+    }
+
+    #[test]
+    fn a_grpc_entry_names_a_method_in_its_path() {
+        let (read, problems) = entries("- {host: a.b, requestsPerSecond: 1, protocol: GRPC, path: /chat.v1.Chat/Complete}\n");
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(read[0].demand.request.protocol, Protocol::Grpc);
+        for wrong in ["protocol: GRPC", "protocol: GRPC, path: /a/b/c", "protocol: gRPC", "protocol: GRPC, path: /a/b, method: GET"] {
+            let (read, problems) = entries(&format!("- {{host: a.b, requestsPerSecond: 1, {wrong}}}\n"));
+            assert!(!problems.is_empty(), "{wrong}: {read:?}");
+        }
     }
 
     #[test]

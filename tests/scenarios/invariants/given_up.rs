@@ -3,14 +3,14 @@
 use modelward::sim::cluster::{Cluster, Commit};
 use serde_json::Value;
 
-use super::traffic::{carrier_weights, split_of};
+use super::traffic::{carried, split_of};
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
 /// No weight ever goes back to a candidate that had been given up.
 pub fn weight_never_goes_back(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
     split_of(commit).filter(|_| ours(commit))?;
-    let (before, after) = carrier_weights(commit, cluster)?;
+    let (before, after) = carried(commit, cluster, view::route_reach)?;
     after.iter().find_map(|(revision, weight)| {
         let why = watchdog.given_up.get(&(commit.namespace.clone(), revision.clone()))?;
         let was = before.get(revision).copied().unwrap_or(0);

@@ -121,7 +121,8 @@ fn was_meddled(commit: &Commit) -> bool {
 /// Seconds that the garbage collector may take.
 const COLLECTION_SECONDS_MAX: i64 = 60;
 /// Kinds of children.
-const CHILDREN: [&str; 5] = ["deployments.apps", "services", "poddisruptionbudgets.policy", "controllerrevisions.apps", view::ROUTES];
+const CHILDREN: [&str; 6] =
+    ["deployments.apps", "services", "poddisruptionbudgets.policy", "controllerrevisions.apps", view::ROUTES[0], view::ROUTES[1]];
 
 /// Notes which deployments are gone.
 pub fn remember(watchdog: &mut Watchdog, commit: &Commit) {

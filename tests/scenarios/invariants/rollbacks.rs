@@ -40,7 +40,7 @@ pub fn target_served(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Op
 /// I13 a Rollback never raises the weight of the revision that it leaves.
 pub fn what_is_left_gets_no_more(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
     let (before, after) = (commit.before.as_deref()?, commit.after.as_deref()?);
-    if commit.resource != view::ROUTES || !ours(commit) {
+    if !view::ROUTES.contains(&commit.resource.as_str()) || !ours(commit) {
         return None;
     }
     let deployment = view::deployment_of(after)?;

@@ -29,15 +29,23 @@ fn spec(cluster: &Cluster, namespace: &str, deployment: &str) -> Option<Spec> {
     Some(Spec { replicas, surge: surge.max(1), drain, headroom: i32::try_from(headroom).unwrap() })
 }
 
-/// I01 weights of a route are each 0-100 and sum to exactly 100, in every rule, and every rule has backends.
+/// I01 weights of a route are each 0-100 and sum to exactly 100, in every rule, and every rule has backends; pins lead to one
+/// revision, and a mirror copies 1 to 100 percent.
 pub fn weights_sum_to_100(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
-    let route = commit.after.as_deref().filter(|route| commit.resource == ROUTES && view::deployment_of(route).is_some())?;
+    let route =
+        commit.after.as_deref().filter(|route| ROUTES.contains(&commit.resource.as_str()) && view::deployment_of(route).is_some())?;
     if !ours(commit) {
         return None;
     }
-    let rules = route.pointer("/spec/rules").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if rules.is_empty() {
-        return Some("the route has no rule".to_owned());
+    let rules = view::rules(route);
+    if rules.iter().all(view::is_pin) {
+        return Some("the route has no rule for all requests".to_owned());
+    }
+    if let Some((_, percent)) = view::mirrors(route).iter().find(|(_, percent)| !(1..=100).contains(percent)) {
+        return Some(format!("a mirror copies {percent} %"));
+    }
+    if rules.iter().any(|rule| view::is_pin(rule) && view::rule_weights(rule).len() != 1) {
+        return Some("pins lead to more than one revision".to_owned());
     }
     rules.iter().find_map(|rule| {
         let weights = view::rule_weights(rule);
@@ -49,38 +57,42 @@ pub fn weights_sum_to_100(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Opt
 
 /// The deployment whose split this commit may have changed.
 pub fn split_of(commit: &Commit) -> Option<&str> {
-    let carries = commit.resource == ROUTES || commit.resource == "services";
+    let carries = ROUTES.contains(&commit.resource.as_str()) || commit.resource == "services";
     let deployment = view::deployment_of(view::object(commit)?)?;
     (carries && commit.name == deployment).then_some(deployment)
 }
 
 /// I02 no write of ours raises the weight of a version with 0 ready endpoints; one that falls to 0 loses its weight
-/// within 10 s (the only version excepted).
+/// within 10 s (the only version excepted). A pin and a mirror count as weight.
 pub fn weight_only_to_ready_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
     raised_without_pods(commit, cluster).or_else(|| kept_without_pods(watchdog, commit, cluster))
 }
 
-/// Weights before and after a write of the object that carries the split; none for a Service beside a route.
-pub fn carrier_weights(commit: &Commit, cluster: &Cluster) -> Option<(BTreeMap<String, i32>, BTreeMap<String, i32>)> {
+/// Of the object that a write was about: who gets how much by it.
+type Shares = fn(&Value) -> BTreeMap<String, i32>;
+
+/// Weights, or weights with pins and mirrors, before and after a write of the object that carries the split; none for a
+/// Service beside a route.
+pub fn carried(commit: &Commit, cluster: &Cluster, of: Shares) -> Option<(BTreeMap<String, i32>, BTreeMap<String, i32>)> {
     let deployment = split_of(commit)?;
-    if commit.resource == "services" && cluster.get(ROUTES, &commit.namespace, deployment).is_some() {
+    let by_route = commit.resource != "services";
+    if !by_route && !view::routes(cluster, &commit.namespace, deployment).is_empty() {
         return None;
     }
     let ready = view::ready(cluster, &commit.namespace, deployment);
-    let weights =
-        |object: &Value| if commit.resource == ROUTES { view::route_weights(object) } else { view::service_weights(object, &ready) };
+    let weights = |object: &Value| if by_route { of(object) } else { view::service_weights(object, &ready) };
     Some((commit.before.as_deref().map(weights).unwrap_or_default(), weights(commit.after.as_deref()?)))
 }
 
-/// Revisions whose weight a write of ours raises, and to what.
-fn raised(commit: &Commit, cluster: &Cluster) -> Vec<(String, i32)> {
-    let weights = carrier_weights(commit, cluster).filter(|_| ours(commit));
+/// Revisions whose share a write of ours raises, and to what.
+fn raised(commit: &Commit, cluster: &Cluster, of: Shares) -> Vec<(String, i32)> {
+    let weights = carried(commit, cluster, of).filter(|_| ours(commit));
     let Some((before, after)) = weights else { return Vec::new() };
     after.into_iter().filter(|(revision, weight)| *weight > before.get(revision).copied().unwrap_or(0)).collect()
 }
 
 fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
-    let raised = raised(commit, cluster);
+    let raised = raised(commit, cluster, view::route_reach);
     let ready = view::ready(cluster, &commit.namespace, split_of(commit)?);
     let count = |revision: &String| ready.get(revision).copied().unwrap_or(0);
     let (revision, weight) = raised.iter().find(|(revision, _)| count(revision) == 0)?;
@@ -97,7 +109,7 @@ fn others(commit: &Commit, cluster: &Cluster, ready: &BTreeMap<String, i32>, rev
 /// I03 no write of ours raises a version's weight above what its ready pods cover, unless the others have no ready pod. A
 /// way back without a gateway is a pin, all or nothing; a version without any ready pod is I02's.
 pub fn weight_is_covered_by_ready_pods(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
-    let raised = raised(commit, cluster);
+    let raised = raised(commit, cluster, view::route_weights);
     let deployment = split_of(commit)?;
     let spec = spec(cluster, &commit.namespace, deployment)?;
     let ready = view::ready(cluster, &commit.namespace, deployment);
@@ -126,7 +138,7 @@ fn kept_without_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster
     let deployment = view::deployment_of(object)?;
     let wanted = spec(cluster, &commit.namespace, deployment)?.replicas;
     let ready = view::ready(cluster, &commit.namespace, deployment);
-    let weights = view::weights(cluster, &commit.namespace, deployment);
+    let weights = view::reach(cluster, &commit.namespace, deployment);
     let all: i32 = ready.values().sum();
     let mut late = None;
     for (revision, weight) in weights {
@@ -183,7 +195,8 @@ pub fn pods_within_surge(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -
     (after > before && total > most).then(|| format!("{total} pods are asked for, {most} are allowed: {sizes:?}"))
 }
 
-/// I06 a version goes only after its weight was 0 for the drain time; a part of it only after the lower weight held so long.
+/// I06 a version goes only after its weight was 0 for the drain time; a part of it only after the lower weight held so long. A
+/// pin and a mirror count as weight.
 pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
     let (revision, before, after) = resized(commit).filter(|(_, before, after)| after < before)?;
     let deployment = view::deployment_of(view::object(commit)?)?;
@@ -197,7 +210,7 @@ pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit,
     if !watchdog.worked.contains(&key) || (free && after > 0) || spec.replicas == 0 {
         return None;
     }
-    let weight = view::weights(cluster, &commit.namespace, deployment).get(&revision).copied().unwrap_or(0);
+    let weight = view::reach(cluster, &commit.namespace, deployment).get(&revision).copied().unwrap_or(0);
     if after == 0 && weight > 0 {
         return Some(format!("{revision} goes with {weight} % of the traffic"));
     }
@@ -243,7 +256,7 @@ pub fn remember(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) {
         }
     }
     if split_of(commit).is_some() {
-        note_weights(watchdog, commit, view::weights(cluster, &commit.namespace, &deployment));
+        note_weights(watchdog, commit, view::reach(cluster, &commit.namespace, &deployment));
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use modelward::sim::cluster::{Cluster, Commit};
 use serde_json::Value;
 
-pub const ROUTES: &str = "httproutes.gateway.networking.k8s.io";
+/// Both kinds of routes.
+pub const ROUTES: [&str; 2] = ["httproutes.gateway.networking.k8s.io", "grpcroutes.gateway.networking.k8s.io"];
 pub const DEPLOYMENTS: &str = "modeldeployments.modelward.dev";
 
 /// A label of an object.
@@ -51,14 +52,45 @@ pub fn rule_weights(rule: &Value) -> Vec<(String, i64)> {
     backends.map(|backend| (backend["name"].as_str().unwrap_or_default().to_owned(), weight(backend))).collect()
 }
 
+/// The rules of a route.
+pub fn rules(route: &Value) -> &[Value] {
+    route.pointer("/spec/rules").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The rule is for requests with certain headers: a pin, and no part of the split.
+pub fn is_pin(rule: &Value) -> bool {
+    let matches = rule["matches"].as_array().into_iter().flatten();
+    matches.into_iter().any(|wanted| wanted["headers"].as_array().is_some_and(|headers| !headers.is_empty()))
+}
+
+/// The mirrors of a route: to whom, and how much, percent.
+pub fn mirrors(route: &Value) -> Vec<(String, i64)> {
+    let filters = rules(route).iter().filter_map(|rule| rule["filters"].as_array()).flatten();
+    let mirrors = filters.filter_map(|filter| filter.get("requestMirror"));
+    let read = |mirror: &Value| {
+        let name = mirror.pointer("/backendRef/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        (name, mirror.get("percent").and_then(Value::as_i64).unwrap_or(100))
+    };
+    mirrors.map(read).collect()
+}
+
 /// Weights that a route gives, by revision.
 pub fn route_weights(route: &Value) -> BTreeMap<String, i32> {
-    let rules = route.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
     let mut weights = BTreeMap::new();
-    for (revision, weight) in rules.flat_map(rule_weights) {
+    for (revision, weight) in rules(route).iter().filter(|rule| !is_pin(rule)).flat_map(rule_weights) {
         *weights.entry(revision).or_insert(0) += i32::try_from(weight).unwrap();
     }
     weights
+}
+
+/// Weights that a route gives, by revision; each way to it beside the weights, a pin or a mirror, counts as one more percent.
+pub fn route_reach(route: &Value) -> BTreeMap<String, i32> {
+    let mut reach = route_weights(route);
+    let pins = rules(route).iter().filter(|rule| is_pin(rule)).flat_map(rule_weights);
+    for (revision, _) in pins.chain(mirrors(route)) {
+        *reach.entry(revision).or_insert(0) += 1;
+    }
+    reach
 }
 
 /// Weights that the stable Service gives: all to its pin, or shares by ready pods.
@@ -71,10 +103,31 @@ pub fn service_weights(service: &Value, ready: &BTreeMap<String, i32>) -> BTreeM
     ready.iter().map(|(revision, ready)| (revision.clone(), if all == 0 { 0 } else { ready * 100 / all })).collect()
 }
 
+/// The routes of a deployment: two while one takes over from the other.
+pub fn routes(cluster: &Cluster, namespace: &str, deployment: &str) -> Vec<std::sync::Arc<Value>> {
+    ROUTES.iter().filter_map(|kind| cluster.get(kind, namespace, deployment)).collect()
+}
+
 /// Who has how much of a deployment's traffic now.
 pub fn weights(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
-    if let Some(route) = cluster.get(ROUTES, namespace, deployment) {
-        return route_weights(&route);
+    shares(cluster, namespace, deployment, route_weights)
+}
+
+/// As [`weights`], with pins and mirrors.
+pub fn reach(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
+    shares(cluster, namespace, deployment, route_reach)
+}
+
+/// Of several routes the greatest share counts: requests come by each of them.
+fn shares(cluster: &Cluster, namespace: &str, deployment: &str, of: fn(&Value) -> BTreeMap<String, i32>) -> BTreeMap<String, i32> {
+    let routes = routes(cluster, namespace, deployment);
+    if !routes.is_empty() {
+        let mut shares = BTreeMap::new();
+        for (revision, share) in routes.iter().flat_map(|route| of(route)) {
+            let greatest = shares.entry(revision).or_insert(share);
+            *greatest = share.max(*greatest);
+        }
+        return shares;
     }
     match cluster.get("services", namespace, deployment) {
         Some(service) => service_weights(&service, &ready(cluster, namespace, deployment)),

@@ -38,6 +38,83 @@ fn i02_weight_for_a_revision_without_pods_is_seen() {
     assert_eq!(planted(Ground::Serving, |hand| weigh(hand, &[("1.0.0", 90), ("chat-ghost", 10)])), only("I02"));
 }
 
+/// Adds a way to `revision` beside the weights: a rule that pins requests to it, or a mirror of so many percent.
+fn lead(hand: &mut Hand<'_>, revisions: &[&str], mirror: Option<i64>) {
+    let mut rules = hand.get(ROUTES, "chat")["spec"]["rules"].clone();
+    let backend = |name: &&str| json!({"group": "", "kind": "Service", "name": name, "port": 80, "weight": 100 / revisions.len()});
+    match mirror {
+        Some(percent) => {
+            let backend = json!({"group": "", "kind": "Service", "name": revisions[0], "port": 80});
+            rules[0]["filters"] = json!([{"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": percent}}]);
+        }
+        None => {
+            let headers = json!([{"type": "Exact", "name": "x-canary", "value": "always"}]);
+            let backends: Vec<Value> = revisions.iter().map(backend).collect();
+            let pins = json!({"matches": [{"path": {"type": "PathPrefix", "value": "/"}, "headers": headers}], "backendRefs": backends});
+            rules.as_array_mut().unwrap().insert(0, pins);
+        }
+    }
+    hand.merge(ROUTES, "chat", None, json!({"spec": {"rules": rules}}));
+}
+
+#[test]
+fn i01_pins_to_two_revisions_and_a_mirror_of_nothing_are_seen() {
+    let both = |hand: &mut Hand<'_>| {
+        let (old, new) = (hand.revision("1.0.0"), hand.revision("1.1.0"));
+        lead(hand, &[&old, &new], None);
+    };
+    assert_eq!(planted(Ground::Quarter, both), only("I01"));
+    let nothing = |hand: &mut Hand<'_>| {
+        let new = hand.revision("1.1.0");
+        lead(hand, &[&new], Some(0));
+    };
+    assert_eq!(planted(Ground::Quarter, nothing), only("I01"));
+}
+
+#[test]
+fn i02_pin_and_mirror_to_a_revision_without_pods_are_seen() {
+    for mirror in [None, Some(5)] {
+        assert_eq!(planted(Ground::Serving, |hand| lead(hand, &["chat-ghost"], mirror)), only("I02"), "{mirror:?}");
+    }
+}
+
+#[test]
+fn i06_revision_that_goes_while_requests_are_pinned_or_copied_to_it_is_seen() {
+    for mirror in [None, Some(5)] {
+        let broken = seen(Ground::Quarter, async |stage: &Stage| {
+            stage.cluster(|cluster| {
+                let hand = &mut Hand(cluster);
+                weigh(hand, &[("1.0.0", 100)]);
+                let new = hand.revision("1.1.0");
+                lead(hand, &[&new], mirror);
+            });
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            stage.cluster(|cluster| scale(&mut Hand(cluster), "1.1.0", 0));
+        });
+        assert_eq!(broken, only("I06"), "{mirror:?}");
+    }
+}
+
+#[test]
+fn i06_revision_that_goes_right_after_its_pin_is_seen() {
+    let broken = seen(Ground::Quarter, async |stage: &Stage| {
+        stage.cluster(|cluster| {
+            let hand = &mut Hand(cluster);
+            weigh(hand, &[("1.0.0", 100)]);
+            let new = hand.revision("1.1.0");
+            lead(hand, &[&new], None);
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stage.cluster(|cluster| {
+            let hand = &mut Hand(cluster);
+            let rules = hand.get(ROUTES, "chat")["spec"]["rules"].clone();
+            hand.merge(ROUTES, "chat", None, json!({"spec": {"rules": [rules[1]]}}));
+            scale(hand, "1.1.0", 0);
+        });
+    });
+    assert_eq!(broken, only("I06"));
+}
+
 #[test]
 fn i02_weight_that_stays_with_a_revision_that_lost_its_pods_is_seen() {
     let broken = seen(Ground::Quarter, async |stage: &Stage| {

@@ -2,7 +2,8 @@
 //!
 //! Left out: uids, resourceVersions, generations, managed fields, addresses, every time, and the words that acknowledge a
 //! command: a process that finds it done does not know what the one before it said. Numbers of decisions stay, and so does
-//! everything else: content of specs, labels, annotations, weights, status. Events are no part of it.
+//! everything else: content of specs, labels, annotations, weights, status. Of an analysis stays what it came to, not its
+//! measurements. Events are no part of it.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,12 @@ use modelward::sim::cluster::Cluster;
 use serde_json::Value;
 
 /// Kinds that make up the end of a run.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "deployments.apps",
     "replicasets.apps",
     "services",
     "httproutes.gateway.networking.k8s.io",
+    "grpcroutes.gateway.networking.k8s.io",
     "poddisruptionbudgets.policy",
     "controllerrevisions.apps",
     "models.modelward.dev",
@@ -103,8 +105,16 @@ fn field(key: &str, value: &Value) -> Value {
             command["message"] = Value::Null;
             command
         }
+        // Windows follow from when somebody asked; what they came to does not.
+        "analysis" if value["metrics"].is_array() && value["revision"].is_string() => only(value, &["revision", "comparedWith", "weight"]),
+        "evidence" | "grounds" => only(value, &["metric", "max", "min"]),
         _ => normal(value),
     }
+}
+
+/// These fields of an object.
+fn only(value: &Value, fields: &[&str]) -> Value {
+    fields.iter().map(|field| ((*field).to_owned(), value[*field].clone())).collect()
 }
 
 /// Conditions by type: their order tells which came first.
@@ -120,6 +130,7 @@ fn text_of(text: &str) -> Value {
     // Decisions and records are JSON inside of annotations.
     match serde_json::from_str::<Value>(text) {
         Ok(inner @ Value::Object(_)) => normal(&inner),
-        _ => text.into(),
+        // Words about numbers end with the last of them.
+        _ => text.split(": last ").next().unwrap_or_default().into(),
     }
 }

@@ -12,6 +12,7 @@ use super::crash::{Guillotine, Hook, Kill};
 use super::end::EndState;
 use crate::arena::at;
 use crate::fixtures::{Split, canary, model, with_startup};
+use crate::numbers::To;
 use crate::simulated::{Stage, runtime};
 
 /// Virtual time between a death and the next process.
@@ -29,6 +30,10 @@ enum Fate {
     NeverReady,
     /// By blue/green, when a person says so.
     Switched,
+    /// It takes over, and with it gRPC.
+    SpeaksGrpc,
+    /// Every other request fails, and its analysis says so.
+    Failing,
 }
 
 /// A scenario to sweep.
@@ -40,11 +45,13 @@ pub struct Play {
 
 pub const ROUTE: Play = Play { name: "route", split: Split::Route, fate: Fate::TakesOver };
 pub const PODS: Play = Play { name: "pods", split: Split::Pods, fate: Fate::TakesOver };
+pub const ROUTE_GRPC: Play = Play { name: "route-grpc", split: Split::Route, fate: Fate::SpeaksGrpc };
 pub const ROUTE_PREVIEW: Play = Play { name: "route-preview", split: Split::Route, fate: Fate::Switched };
 pub const PODS_PREVIEW: Play = Play { name: "pods-preview", split: Split::Pods, fate: Fate::Switched };
 pub const ROUTE_ABORT: Play = Play { name: "route-abort", split: Split::Route, fate: Fate::Aborted };
 pub const PODS_ABORT: Play = Play { name: "pods-abort", split: Split::Pods, fate: Fate::Aborted };
 pub const ROUTE_NEVER_READY: Play = Play { name: "route-never-ready", split: Split::Route, fate: Fate::NeverReady };
+pub const ROUTE_FAILING: Play = Play { name: "route-failing", split: Split::Route, fate: Fate::Failing };
 pub const PODS_NEVER_READY: Play = Play { name: "pods-never-ready", split: Split::Pods, fate: Fate::NeverReady };
 
 /// Runs `play` from the first release to its end, with the operator killed once, or not at all.
@@ -85,9 +92,14 @@ impl User<'_> {
         self.apply("models.modelward.dev", "Model", model());
         self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.0.0", play));
         self.until("the first release serves", |object| phase(object) == "Active").await;
+        if play.fate == Fate::Failing {
+            let arena = self.0.arena("play");
+            arena.numbers.fails("1.1.0", 0.5);
+            arena.numbers.requests(&[(To::Everybody, 40.0)]);
+        }
         self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.1.0", play));
         match play.fate {
-            Fate::TakesOver => {
+            Fate::TakesOver | Fate::SpeaksGrpc => {
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
                     .await;
             }
@@ -103,19 +115,31 @@ impl User<'_> {
                 self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "abort:1"}}}));
                 self.until("it is taken back", |object| phase(object) == "RolledBack").await;
             }
-            Fate::NeverReady => self.until("it is taken back", |object| phase(object) == "RolledBack").await,
+            Fate::NeverReady | Fate::Failing => self.until("it is taken back", |object| phase(object) == "RolledBack").await,
         }
         tokio::time::sleep(REST).await;
     }
 
-    /// The canary of other scenarios with short holds.
+    /// The canary of other scenarios with short holds; by a route with pins, a mirror, and a field that the route lacks.
     fn deployment(&self, version: &str, play: &Play) -> Value {
         let mut pace = crate::pace::virtual_time();
         (pace.hold, pace.drain, pace.propagation) = ("20s", "10s", "2s");
         let arena = crate::Arena { pace, ..self.0.arena("play") };
         let mut object = canary(&arena, version, play.split);
+        if play.split == Split::Route {
+            object["spec"]["traffic"]["candidateMatches"] = json!([{"headers": [{"name": "x-canary", "value": "always"}]}]);
+            object["spec"]["traffic"]["mirror"] = json!({"percent": 10});
+            match play.fate == Fate::SpeaksGrpc && version == "1.1.0" {
+                true => object["spec"]["traffic"]["protocol"] = "GRPC".into(),
+                false => object["spec"]["traffic"]["http"] = json!({"retry": {"attempts": 2}}),
+            }
+        }
         if play.fate == Fate::Switched {
             object["spec"]["strategy"] = json!({"type": "BlueGreen"});
+        }
+        if play.fate == Fate::Failing {
+            let metrics = json!([{"name": "errorRate", "max": 0.05}]);
+            object["spec"]["analysis"] = json!({"profile": "generic", "interval": "10s", "failureLimit": 2, "metrics": metrics});
         }
         if play.fate == Fate::NeverReady && version == "1.1.0" { with_startup(object, "never", "60s") } else { object }
     }

@@ -35,6 +35,16 @@ fn good_version_goes_all_the_way() {
 }
 
 #[test]
+fn window_with_too_few_requests_is_asked_for_once_in_an_interval() {
+    let mut model = releasing(judged(TrafficMode::Gateway), 2);
+    model.numbers.rate = 10;
+    model.run_until(|model| model.weight_of("b") == 10);
+    model.run(600);
+    let asked = model.numbers.asked.len();
+    assert!((15..=20).contains(&asked), "one request a second, 30 s: it was asked for {asked} times in 600 s");
+}
+
+#[test]
 fn bad_version_is_taken_back_with_its_grounds_and_not_tried_again() {
     for traffic in [TrafficMode::Gateway, TrafficMode::ReplicaRatio] {
         let mut model = releasing(judged(traffic), 60);

@@ -117,3 +117,37 @@ fn strategy_changed_to_a_preview_in_mid_canary_keeps_its_weight_and_waits() {
     model.run(300);
     assert_eq!(model.weights_seen("b"), [10, 100]);
 }
+
+fn opened(model: &Model) -> bool {
+    model.carried().is_some_and(crate::domain::record::Decision::opens_candidate)
+}
+
+#[test]
+fn preview_is_pinned_to_once_its_pods_are_ready_and_not_while_they_are_gone() {
+    let mut model = previewing(TrafficMode::Gateway, Hold::UntilPromoted);
+    model.settings.pins = true;
+    assert!(!opened(&model));
+    model.run_until(up);
+    assert!(opened(&model));
+    model.lose_pods("b");
+    model.tick();
+    assert!(!opened(&model), "what a pin leads to has no pods: {:?}", model.plan());
+    model.ready_again("b");
+    model.run_until(up);
+    assert!(opened(&model));
+    model.command("abort:1");
+    model.tick();
+    assert!(!opened(&model), "the way back takes the pins in its first write");
+    model.run(300);
+    assert_eq!((model.state(), model.pods("b")), (State::RolledBack, 0));
+}
+
+#[test]
+fn without_pins_a_preview_that_loses_its_pods_is_waited_for_and_nothing_is_written() {
+    let mut model = previewing(TrafficMode::Gateway, Hold::UntilPromoted);
+    model.run_until(up);
+    let number = model.record().decision.number;
+    model.lose_pods("b");
+    model.run(5);
+    assert_eq!(model.record().decision.number, number);
+}

@@ -41,6 +41,10 @@ fn deployment(draw: &mut Draw) -> Model {
     model.settings.replicas = draw.upto(5);
     model.settings.max_surge = surge(draw);
     model.settings.steps = steps(draw);
+    model.settings.pins = traffic == TrafficMode::Gateway && draw.below(2) == 0;
+    if draw.below(4) == 0 {
+        model.settings.steps = vec![Step { weight: 0, hold: Hold::For(SignedDuration::from_secs(20)) }];
+    }
     model
 }
 

@@ -26,6 +26,7 @@ pub(super) fn settings(traffic: TrafficMode) -> Settings {
         auto_promote: true,
         max_surge: Surge::Percent(100),
         traffic,
+        pins: false,
         headroom_percent: 100,
         drain: SignedDuration::from_secs(30),
         propagation_delay: SignedDuration::from_secs(5),
@@ -184,6 +185,11 @@ impl Model {
         Timestamp::new(self.second, self.nanoseconds).unwrap()
     }
 
+    /// The decision that the cluster carries.
+    pub(super) fn carried(&self) -> Option<&Decision> {
+        self.live.as_ref().map(|(decision, _)| decision)
+    }
+
     pub(super) fn record(&self) -> &Record {
         self.record.as_ref().unwrap()
     }
@@ -312,7 +318,7 @@ impl Model {
             command: self.command.as_ref(),
             rollback: self.order.as_ref(),
             answers: &self.numbers.answers,
-            asked: &self.numbers.in_vain,
+            asked: &self.numbers.until,
         });
         self.last = Some(plan.clone());
         self.carry_out(plan.clone());
@@ -391,6 +397,19 @@ impl Model {
         Some(())
     }
 
+    /// Pinned requests count as weight.
+    fn check_pins(&self, decision: &Decision) {
+        let opened = self.live.as_ref().is_some_and(|(live, _)| live.opens_candidate() && live.split.stable == decision.split.stable);
+        let Some(share) = decision.split.candidate.as_ref().filter(|_| self.settings.pins && decision.opens_candidate()) else { return };
+        let others: i32 = self.sets.keys().filter(|other| **other != share.revision).map(|other| self.ready(other)).sum();
+        assert!(
+            opened || self.ready(&share.revision) > 0 || others == 0,
+            "I02: {} is pinned to without pods: {}",
+            share.revision,
+            decision.reason
+        );
+    }
+
     fn write_split(&mut self, decision: &Decision) {
         let before = self.live.as_ref().map(|(_, split)| split.clone());
         for (name, weight) in decision.split.entries() {
@@ -406,6 +425,7 @@ impl Model {
                 decision.reason
             );
         }
+        self.check_pins(decision);
         if let Some(share) = &decision.split.candidate {
             let seen = self.seen.entry(share.revision.clone()).or_default();
             if seen.last() != Some(&share.weight) && !(seen.is_empty() && share.weight == 0) {

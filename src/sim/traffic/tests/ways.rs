@@ -117,3 +117,37 @@ spec: {parentRefs: [{group: '', kind: Service, name: old, port: 80}], rules: [{b
     let share = share_of_new(at_pods(&play, "old").arrived, at_pods(&play, "new").arrived);
     assert!((share - 0.5).abs() < 0.03, "{share}");
 }
+
+#[test]
+fn a_mirror_copies_its_percentage_and_takes_nothing_from_anybody() {
+    let mirror = "{type: RequestMirror, requestMirror: {backendRef: {name: new, port: 80}, percent: 10}}";
+    let rules = format!("[{{filters: [{mirror}], backendRefs: [{{name: old, port: 80}}]}}]");
+    let mut play = started(1, SPEC, &format!("{}{}{}", server("old", 2), server("new", 1), route(&rules)));
+    to(&mut play, 60);
+    let (old, new, asked) = (at_pods(&play, "old").arrived, at_pods(&play, "new").arrived, demanded(&play));
+    assert_eq!(old, asked.arrived - asked.unrouted - asked.unserved, "copies are beside what is asked");
+    let share = new as f64 / old as f64;
+    assert!((share - 0.1).abs() < 5.0 * (0.1 * 0.9 / old as f64).sqrt(), "{share} of {old}");
+}
+
+#[test]
+fn grpc_requests_go_by_grpc_routes_and_their_methods_and_headers() {
+    let documents = format!("{}{}{}", server("old", 1), server("new", 1), route("[{backendRefs: [{name: missing, port: 80}]}]"));
+    let rules = "[{matches: [{method: {service: chat.v1.Chat}, headers: [{name: x-canary, value: always}]}], backendRefs: [{name: new, port: 80}]}, {backendRefs: [{name: old, port: 80}]}]";
+    let grpc = format!(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {{name: chat}}\nspec: {{parentRefs: [{{name: public}}], hostnames: [chat.example.com], rules: {rules}}}\n"
+    );
+    let spec = "gateway: {}
+traffic:
+- {host: chat.example.com, requestsPerSecond: 9, protocol: GRPC, path: /chat.v1.Chat/Complete}
+- {host: chat.example.com, requestsPerSecond: 1, protocol: GRPC, path: /chat.v1.Chat/Complete, headers: {x-canary: always}}
+- {host: chat.example.com, requestsPerSecond: 1, protocol: GRPC, path: /other.v1.Chat/Complete, headers: {x-canary: always}}
+";
+    let mut play = started(1, spec, &format!("{documents}{grpc}"));
+    to(&mut play, 30);
+    let truth = play.simulation.traffic().unwrap().truth().clone();
+    let taken = |demand: usize| truth.demands[demand].arrived - truth.demands[demand].unserved - truth.demands[demand].unrouted;
+    assert_eq!(at_pods(&play, "new").arrived, taken(1));
+    assert_eq!(at_pods(&play, "old").arrived, taken(0) + taken(2));
+    assert!(taken(1) > 1000 && truth.demands.iter().all(|tally| tally.misrouted == 0));
+}

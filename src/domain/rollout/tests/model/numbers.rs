@@ -24,7 +24,8 @@ pub(in crate::domain::rollout::tests) struct Numbers {
     /// Windows that were asked for, by revision.
     pub(in crate::domain::rollout::tests) asked: Vec<(RevisionName, Question)>,
     pub(super) answers: Vec<Answered>,
-    pub(super) in_vain: BTreeMap<String, Timestamp>,
+    /// Up to which moment each metric was asked for.
+    pub(super) until: BTreeMap<String, Timestamp>,
 }
 
 impl Model {
@@ -35,14 +36,11 @@ impl Model {
         for question in &due.questions {
             let metric = &criteria.metrics[question.metric];
             let found = if self.numbers.down { Err("down".to_owned()) } else { Ok(self.found(due, question)) };
-            match found {
-                Ok(_) => drop(self.numbers.in_vain.remove(&metric.name)),
-                Err(_) => drop(self.numbers.in_vain.insert(metric.name.clone(), question.to)),
-            }
+            self.numbers.until.insert(metric.name.clone(), question.to);
             let queries = vec!["q".to_owned()];
             let definition = metric.definition.clone();
             self.numbers.asked.push((due.subject.revision.clone(), question.clone()));
-            self.numbers.answers.push(Answered { question: question.clone(), definition, queries, found });
+            self.numbers.answers.push(Answered { question: question.clone(), definition, queries, found, late: false });
         }
     }
 

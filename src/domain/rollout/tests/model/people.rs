@@ -26,6 +26,7 @@ impl Model {
         if self.settings.traffic != traffic {
             self.settings.traffic = traffic;
             self.live = None;
+            self.settings.pins &= traffic == TrafficMode::Gateway;
         }
     }
 
