@@ -2,7 +2,7 @@
 
 use crate::domain::command::{Command, Verb};
 use crate::domain::record::{Acknowledged, Cause, Override, REASON_MAX, Record, Retreat};
-use crate::domain::rollout::{Note, Reason, Situation, Wanted, goes_back};
+use crate::domain::rollout::{Note, Reason, Situation, Wanted, goes_back, stands};
 use crate::domain::settings::FULL_WEIGHT;
 
 /// What stands before the name of a Rollback where it is said who decided.
@@ -134,7 +134,10 @@ fn restart(situation: &Situation<'_>, record: &mut Record) -> Result<String, Str
 pub(super) fn rollback(situation: &Situation<'_>, mut record: Record, notes: &mut Vec<Note>) -> Record {
     let Some(order) = situation.rollback.filter(|order| record.rollback.as_ref() != Some(&order.uid)) else { return record };
     // What comes back already has traffic: it gets the rest first, so that none of it goes to what was left for it.
-    if goes_back(&record) && record.settled_weight() > 0 && record.candidate.as_ref().is_some_and(|candidate| candidate.retreat.is_none()) {
+    if goes_back(&record)
+        && stands(situation, &record) > 0
+        && record.candidate.as_ref().is_some_and(|candidate| candidate.retreat.is_none())
+    {
         return record;
     }
     record.rollback = Some(order.uid.clone());

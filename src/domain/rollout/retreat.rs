@@ -79,7 +79,9 @@ pub(super) fn after_promotion(situation: &Situation<'_>, mut record: Record) -> 
 /// Adds to `plan` the override that nothing records yet, once: a way back that the operator took by itself.
 pub(super) fn announced(mut plan: Plan) -> Plan {
     let Some(record) = &mut plan.record else { return plan };
-    if let Some(overriding) = record.overriding.as_mut().filter(|overriding| !overriding.recorded) {
+    // One that an older version of the operator decided does not say what it left.
+    let news = |overriding: &&mut Override| !overriding.recorded && !overriding.left.as_str().is_empty();
+    if let Some(overriding) = record.overriding.as_mut().filter(news) {
         overriding.recorded = true;
         plan.announce = Some(overriding.clone());
     }

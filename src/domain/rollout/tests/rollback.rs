@@ -117,6 +117,26 @@ fn rollback_during_a_rollback_ends_at_the_later_target() {
 }
 
 #[test]
+fn rollback_during_a_rollback_gives_nothing_to_what_the_first_one_left() {
+    for wait in 0..40 {
+        let mut model = three(TrafficMode::Gateway);
+        // The pods of the version before are still there, so it gets its weight at once.
+        model.want("d");
+        model.run_until(|model| model.record().stable == name("d"));
+        model.order = order("d", "c");
+        model.run(wait);
+        let before = model.weight_of("d");
+        let leads = model.record().candidate.as_ref().map_or(model.record().stable.clone(), |candidate| candidate.revision.clone());
+        model.order = order(leads.as_str(), "b");
+        for _ in 0..600 {
+            model.tick();
+            assert!(model.weight_of("d") <= before, "after {wait} s: {} % for what was left, {before} % before", model.weight_of("d"));
+        }
+        assert_eq!(model.weight_of("b"), 100, "after {wait} s");
+    }
+}
+
+#[test]
 fn target_that_never_gets_ready_is_given_up_and_what_served_goes_on() {
     let mut model = three(TrafficMode::Gateway);
     model.never_ready("a");
