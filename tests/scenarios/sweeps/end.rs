@@ -25,7 +25,8 @@ const KINDS: [&str; 9] = [
 ];
 
 /// Fields whose values may differ between two runs, wherever they are.
-const ACCIDENTAL: [&str; 9] = [
+const ACCIDENTAL: [&str; 10] = [
+    "lastRollback",
     "uid",
     "resourceVersion",
     "managedFields",
@@ -54,6 +55,12 @@ impl EndState {
         for pod in cluster.list("pods", Some(namespace)) {
             let revision = pod["metadata"]["labels"]["modelward.dev/revision"].as_str().unwrap_or_default();
             let count = objects.entry(format!("pods of {revision}")).or_insert(Value::from(0));
+            *count = (count.as_i64().unwrap() + 1).into();
+        }
+        // The name of one that the operator makes follows from uid and number of the decision.
+        for rollback in cluster.list("rollbacks.modelward.dev", Some(namespace)) {
+            let (trigger, phase) = (&rollback["spec"]["trigger"], &rollback["status"]["phase"]);
+            let count = objects.entry(format!("rollbacks, {trigger} and {phase}")).or_insert(Value::from(0));
             *count = (count.as_i64().unwrap() + 1).into();
         }
         Self(objects)

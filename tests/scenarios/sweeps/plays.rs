@@ -34,6 +34,8 @@ enum Fate {
     SpeaksGrpc,
     /// Every other request fails, and its analysis says so.
     Failing,
+    /// It takes over at once, and somebody asks for the one before.
+    GoneBack,
 }
 
 /// A scenario to sweep.
@@ -41,18 +43,23 @@ pub struct Play {
     pub name: &'static str,
     split: Split,
     fate: Fate,
+    /// Killed at every request by `cargo test`, not only at some.
+    pub every: bool,
 }
 
-pub const ROUTE: Play = Play { name: "route", split: Split::Route, fate: Fate::TakesOver };
-pub const PODS: Play = Play { name: "pods", split: Split::Pods, fate: Fate::TakesOver };
-pub const ROUTE_GRPC: Play = Play { name: "route-grpc", split: Split::Route, fate: Fate::SpeaksGrpc };
-pub const ROUTE_PREVIEW: Play = Play { name: "route-preview", split: Split::Route, fate: Fate::Switched };
-pub const PODS_PREVIEW: Play = Play { name: "pods-preview", split: Split::Pods, fate: Fate::Switched };
-pub const ROUTE_ABORT: Play = Play { name: "route-abort", split: Split::Route, fate: Fate::Aborted };
-pub const PODS_ABORT: Play = Play { name: "pods-abort", split: Split::Pods, fate: Fate::Aborted };
-pub const ROUTE_NEVER_READY: Play = Play { name: "route-never-ready", split: Split::Route, fate: Fate::NeverReady };
-pub const ROUTE_FAILING: Play = Play { name: "route-failing", split: Split::Route, fate: Fate::Failing };
-pub const PODS_NEVER_READY: Play = Play { name: "pods-never-ready", split: Split::Pods, fate: Fate::NeverReady };
+pub const ROUTE: Play = Play { name: "route", split: Split::Route, fate: Fate::TakesOver, every: true };
+pub const PODS: Play = Play { name: "pods", split: Split::Pods, fate: Fate::TakesOver, every: true };
+pub const ROUTE_GRPC: Play = Play { name: "route-grpc", split: Split::Route, fate: Fate::SpeaksGrpc, every: false };
+pub const ROUTE_PREVIEW: Play = Play { name: "route-preview", split: Split::Route, fate: Fate::Switched, every: true };
+pub const PODS_PREVIEW: Play = Play { name: "pods-preview", split: Split::Pods, fate: Fate::Switched, every: true };
+pub const ROUTE_ABORT: Play = Play { name: "route-abort", split: Split::Route, fate: Fate::Aborted, every: false };
+pub const PODS_ABORT: Play = Play { name: "pods-abort", split: Split::Pods, fate: Fate::Aborted, every: false };
+pub const ROUTE_NEVER_READY: Play = Play { name: "route-never-ready", split: Split::Route, fate: Fate::NeverReady, every: false };
+pub const ROUTE_FAILING: Play = Play { name: "route-failing", split: Split::Route, fate: Fate::Failing, every: true };
+pub const PODS_NEVER_READY: Play = Play { name: "pods-never-ready", split: Split::Pods, fate: Fate::NeverReady, every: false };
+
+pub const ROUTE_ROLLBACK: Play = Play { name: "route-rollback", split: Split::Route, fate: Fate::GoneBack, every: true };
+pub const PODS_ROLLBACK: Play = Play { name: "pods-rollback", split: Split::Pods, fate: Fate::GoneBack, every: true };
 
 /// Runs `play` from the first release to its end, with the operator killed once, or not at all.
 pub fn run(play: &Play, kill: Option<Kill>) -> Outcome {
@@ -115,6 +122,13 @@ impl User<'_> {
                 self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "abort:1"}}}));
                 self.until("it is taken back", |object| phase(object) == "RolledBack").await;
             }
+            Fate::GoneBack => {
+                self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
+                    .await;
+                let spec = json!({"deployment": "chat", "toVersion": "1.0.0"});
+                self.apply("rollbacks.modelward.dev", "Rollback", json!({"metadata": {"name": "back"}, "spec": spec}));
+                self.until("it is back", |object| phase(object) == "RolledBack" && at(object, "/status/stable/version") == "1.0.0").await;
+            }
             Fate::NeverReady | Fate::Failing => self.until("it is taken back", |object| phase(object) == "RolledBack").await,
         }
         tokio::time::sleep(REST).await;
@@ -136,6 +150,9 @@ impl User<'_> {
         }
         if play.fate == Fate::Switched {
             object["spec"]["strategy"] = json!({"type": "BlueGreen"});
+        }
+        if play.fate == Fate::GoneBack {
+            object["spec"]["strategy"] = json!({"type": "Immediate"});
         }
         if play.fate == Fate::Failing {
             let metrics = json!([{"name": "errorRate", "max": 0.05}]);
