@@ -129,7 +129,8 @@ fn bad_version_behind_a_service_loses_its_share_of_the_pods() {
 fn slower_version_within_its_bounds_is_found_by_the_comparison_with_stable() {
     play("numbers_slower", async |arena| {
         asked(arena, Split::Route).await;
-        arena.numbers.latency("1.1.0", 100, 300);
+        // Far beyond the next bucket: a hundred requests have to show it.
+        arena.numbers.latency("1.1.0", 300, 900);
         let mut object = canary(arena, "1.1.0", Split::Route);
         let slower = json!({"name": "latencyP95", "max": 2000, "comparedToStable": {"maxRegression": 20}});
         object["spec"]["analysis"] = judged_by(arena, &[slower]);
