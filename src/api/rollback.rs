@@ -175,6 +175,19 @@ pub struct RevisionReference {
 }
 
 impl Rollback {
+    /// Orders Rollbacks by when they were asked for; those of one second by name.
+    #[must_use]
+    pub fn asked(&self) -> (Option<&Time>, Option<&str>) {
+        (self.metadata.creation_timestamp.as_ref(), self.metadata.name.as_deref())
+    }
+
+    /// Somebody asked for it, and traffic goes back.
+    #[must_use]
+    pub fn is_going(&self) -> bool {
+        let phase = self.status.as_ref().and_then(|status| status.phase.as_ref());
+        self.spec.trigger == Trigger::Manual && phase == Some(&RollbackPhase::InProgress)
+    }
+
     /// It has come to an end.
     #[must_use]
     pub fn is_over(&self) -> bool {

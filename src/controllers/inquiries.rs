@@ -5,7 +5,7 @@
 //! the same. One that was settled is not, also when it moved nothing (too few requests for a bound): the next window is longer.
 //! Never judges an answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::StreamExt;
@@ -59,7 +59,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<(ObjectKey, Vec<Asking>)>,
-    under_way: BTreeMap<ObjectKey, ()>,
+    under_way: BTreeSet<ObjectKey>,
     answers: BTreeMap<ObjectKey, Vec<Answered>>,
     /// Up to which moment a metric was asked for, and need not be again.
     asked: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
@@ -81,10 +81,9 @@ impl Inquiries {
     /// Asks for `key`, unless something is being asked for it.
     pub fn ask(&self, key: &ObjectKey, askings: Vec<Asking>) {
         let mut state = self.0.state();
-        if askings.is_empty() || state.under_way.contains_key(key) {
+        if askings.is_empty() || !state.under_way.insert(key.clone()) {
             return;
         }
-        state.under_way.insert(key.clone(), ());
         state.waiting.push_back((key.clone(), askings));
         drop(state);
         self.0.wake.notify_one();

@@ -98,7 +98,7 @@ impl Hands<'_> {
     async fn prune_rollbacks(&self) -> Result<(), WriteError> {
         let made = self.observed.rollbacks.iter().filter(|rollback| rollback.spec.trigger == Trigger::Automatic && rollback.is_over());
         let mut made: Vec<&Arc<Rollback>> = made.filter(|rollback| rollback.metadata.deletion_timestamp.is_none()).collect();
-        made.sort_by_key(|rollback| (rollback.metadata.creation_timestamp.as_ref().map(|time| time.0), rollback.metadata.name.clone()));
+        made.sort_by(|one, other| one.asked().cmp(&other.asked()));
         let surplus = made.len().saturating_sub(self.valid.settings.rollback_history_limit);
         for rollback in made.into_iter().take(surplus) {
             let object = json!(**rollback);

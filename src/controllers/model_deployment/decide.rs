@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api::COMMAND_ANNOTATION;
 use crate::api::conditions::reason;
-use crate::api::rollback::{RollbackPhase, Trigger};
+use crate::api::{COMMAND_ANNOTATION, Rollback};
 use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
 use crate::controllers::model_deployment::validate::Valid;
@@ -146,20 +145,20 @@ fn situation<'a>(observed: &'a Observed, valid: &'a Valid, wanted: &Wanted) -> I
 
 /// The newest Rollback under way; older ones gave way to it.
 fn order(observed: &Observed) -> Option<Order> {
-    let going = observed.rollbacks.iter().filter(|rollback| rollback.spec.trigger == Trigger::Manual);
-    let orders = going.filter_map(|rollback| {
-        let status = rollback.status.as_ref().filter(|status| status.phase == Some(RollbackPhase::InProgress))?;
-        let name = rollback.metadata.name.clone()?;
-        let order = Order {
-            uid: rollback.metadata.uid.clone()?,
-            from: RevisionName::new(status.from.as_ref()?.revision.as_str()),
-            to: RevisionName::new(status.to.as_ref()?.revision.as_str()),
-            reason: rollback.spec.reason.clone().unwrap_or_else(|| format!("asked for by Rollback {name}")),
-            name,
-        };
-        Some((rollback.metadata.creation_timestamp.as_ref().map(|time| time.0), order))
-    });
-    orders.max_by(|(one, first), (other, second)| (one, &first.name).cmp(&(other, &second.name))).map(|(_, order)| order)
+    let going = observed.rollbacks.iter().filter(|rollback| rollback.is_going());
+    let orders = going.filter_map(|rollback| Some((rollback.asked(), order_of(rollback)?)));
+    orders.max_by_key(|(asked, _)| *asked).map(|(_, order)| order)
+}
+
+fn order_of(rollback: &Rollback) -> Option<Order> {
+    let (status, name) = (rollback.status.as_ref()?, rollback.metadata.name.clone()?);
+    Some(Order {
+        uid: rollback.metadata.uid.clone()?,
+        from: RevisionName::new(status.from.as_ref()?.revision.as_str()),
+        to: RevisionName::new(status.to.as_ref()?.revision.as_str()),
+        reason: rollback.spec.reason.clone().unwrap_or_else(|| format!("asked for by Rollback {name}")),
+        name,
+    })
 }
 
 fn view(observed: &Observed, name: &RevisionName, seen: &SeenRevision) -> RevisionView {

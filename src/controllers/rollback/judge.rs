@@ -173,12 +173,7 @@ impl Pass<'_> {
     /// Why this one is no longer followed by the deployment, if it is not.
     fn overtaken(&self, observed: &Observed, status: &ModelDeploymentStatus) -> Option<String> {
         let metadata = &self.rollback.metadata;
-        let order =
-            |rollback: &Rollback| (rollback.metadata.creation_timestamp.as_ref().map(|time| time.0), rollback.metadata.name.clone());
-        let newer = observed.rollbacks.iter().find(|other| {
-            let going = other.status.as_ref().is_some_and(|status| status.phase == Some(RollbackPhase::InProgress));
-            going && other.spec.trigger == Trigger::Manual && order(other) > order(self.rollback)
-        });
+        let newer = observed.rollbacks.iter().find(|other| other.is_going() && other.asked() > self.rollback.asked());
         if let Some(newer) = newer {
             return Some(format!("Rollback {} was asked for later", newer.metadata.name.as_deref().unwrap_or_default()));
         }

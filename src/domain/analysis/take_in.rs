@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::domain::analysis::criteria::{Criteria, Margin, Metric};
 use crate::domain::analysis::profile::{Better, Evidence as Counted, Kind, Reading, Share};
 use crate::domain::analysis::progress::{Compared, Measured, MetricProgress, Missing, Progress};
-use crate::domain::analysis::reading::{Buckets, NoData, Proportion};
+use crate::domain::analysis::reading::{Buckets, Proportion};
 use crate::domain::analysis::threshold::{Breaches, LastValue, Measurement, Threshold};
 use crate::domain::analysis::window::{Question, WINDOW_MAX};
 use crate::domain::statistics::Problem;
@@ -223,10 +223,4 @@ fn histogram(buckets: &Buckets) -> Result<Histogram, Problem> {
     let finite = buckets.cumulative().iter().filter(|(bound, _)| bound.is_finite() && *bound > 0.0);
     let below: Vec<f64> = finite.map(|(_, count)| *count as f64).collect();
     Histogram::new(&below, buckets.total() as f64)
-}
-
-/// Why a reading that was refused says nothing, in words.
-#[must_use]
-pub fn words(whose: &str, why: &NoData) -> String {
-    format!("{whose}: {why}")
 }
