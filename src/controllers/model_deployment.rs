@@ -8,6 +8,8 @@ pub mod decide;
 pub mod memory;
 pub mod observe;
 mod routes;
+mod scalers;
+pub mod scaling;
 pub mod status;
 pub mod validate;
 
@@ -74,11 +76,13 @@ impl Reconciler for ModelDeployments {
         };
         let model = observed.model.as_ref().and_then(|model| model.as_deref().ok());
         let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
+        let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
+        let valid = scaling::sized(valid, &observed, remembered.as_ref());
         let target = self.target(&observed, &valid).await;
         let answers = self.inquiries.take(&key);
         let asked = ask::asked(self.inquiries.asked(&key), valid.settings.analysis.as_ref(), &answers);
         let numbers = Numbers { answers, asked };
-        let mut plan = decide::decide(&observed, &valid, &target, &numbers);
+        let mut plan = decide::decide(&observed, &valid, &target, &numbers, remembered.as_ref());
         let askings = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
         match hands.carry_out(&plan).await {
@@ -224,7 +228,7 @@ impl ModelDeployments {
             announce: None,
             ..plan
         };
-        self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
+        self.write_status(observed, valid, &Plan { scale: Vec::new(), scalers: BTreeMap::new(), workloads: Vec::new(), ..said }).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
     }
 }
