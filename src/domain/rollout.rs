@@ -201,8 +201,8 @@ pub struct Plan {
     pub split: Option<Decision>,
     /// Pods to ask for, of those that no scaler owns.
     pub scale: Vec<(RevisionName, i32)>,
-    /// Scalers that have to be there, and their bounds. All others have to go.
-    pub scalers: BTreeMap<RevisionName, Bounds>,
+    /// Scalers that have to be there, and their bounds; `None`: as they are. All others have to go.
+    pub scalers: BTreeMap<RevisionName, Option<Bounds>>,
     /// Revisions whose children must go.
     pub remove: Vec<RevisionName>,
     /// What to write on the records of revisions.

@@ -1,9 +1,9 @@
-//! A scaler decides how many pods there are: at rest, through a release, and when it is taken away. S14, S15.
+//! A scaler decides how many pods there are: at rest, through a release, and when it is taken away. S14, S15, S21.
 
 use serde_json::{Value, json};
 
 use crate::arena::{Arena, at, condition};
-use crate::fixtures::{CHILDREN, Split, canary, model, name, workload};
+use crate::fixtures::{CHILDREN, Split, canary, model, name, route_weights, workload};
 use crate::load::{metric, trigger};
 use crate::play;
 
@@ -25,6 +25,35 @@ fn scaled_by_keda(arena: &Arena, version: &str) -> Value {
     let keda = json!({"triggers": [trigger()], "pollingInterval": 5, "cooldownPeriod": 5, "behavior": behavior});
     object["spec"]["autoscaling"] = json!({"minReplicas": 0, "maxReplicas": 10, "keda": keda});
     object
+}
+
+/// Version 1.0.0 has four pods by its scaler, and 1.1.0 holds at 25 % of a route.
+pub async fn released(arena: &Arena) {
+    arena.apply("model", model()).await;
+    arena.apply("modeldeployment", scaled(arena, "1.0.0", Split::Route)).await;
+    arena.phase("chat", "Active").await;
+    arena.queue("1.0.0", 38).await;
+    grows_to(arena, "1.0.0", 4).await;
+    arena.apply("modeldeployment", scaled(arena, "1.1.0", Split::Route)).await;
+    arena.queue("1.1.0", 1).await;
+    arena.holding_at("chat", 25).await;
+}
+
+/// What serves gets a scaler of each kind, with other bounds meanwhile, and loses it.
+pub async fn every_request(arena: &Arena) {
+    arena.install_keda().await;
+    let version = arena.get("modeldeployment", "chat").await.unwrap()["spec"]["version"].as_str().unwrap().to_owned();
+    for (object, by) in [(scaled(arena, &version, Split::Route), "HPA"), (scaled_by_keda(arena, &version), "KEDA")] {
+        for most in [10, 9] {
+            let mut object = object.clone();
+            object["spec"]["autoscaling"]["maxReplicas"] = most.into();
+            arena.apply("modeldeployment", object).await;
+            arena.until(by, "modeldeployment", "chat", |object| owner(object, "stable") == by).await;
+            arena.sleep(std::time::Duration::from_secs(30)).await;
+        }
+    }
+    arena.apply("modeldeployment", canary(arena, &version, Split::Route)).await;
+    arena.until("the operator", "modeldeployment", "chat", |object| owner(object, "stable") == "Operator").await;
 }
 
 /// Pods that the workload of `version` asks for, 0 without one.
@@ -60,17 +89,8 @@ async fn bounds(arena: &Arena, version: &str) -> Option<(i64, i64)> {
 #[test]
 fn autoscaler_of_each_revision_follows_its_load_and_keeps_what_a_release_needs() {
     play("autoscaled_canary", async |arena| {
-        arena.apply("model", model()).await;
-        arena.apply("modeldeployment", scaled(arena, "1.0.0", Split::Route)).await;
-        let object = arena.phase("chat", "Active").await;
-        assert_eq!(owner(&object, "stable"), "HPA");
-        arena.queue("1.0.0", 38).await;
-        grows_to(arena, "1.0.0", 4).await;
-        assert_eq!(bounds(arena, "1.0.0").await, Some((2, 10)));
-
-        arena.apply("modeldeployment", scaled(arena, "1.1.0", Split::Route)).await;
-        arena.queue("1.1.0", 1).await;
-        let object = arena.holding_at("chat", 25).await;
+        released(arena).await;
+        let object = arena.get("modeldeployment", "chat").await.unwrap();
         assert_eq!((owner(&object, "stable"), owner(&object, "candidate")), (&json!("HPA"), &json!("HPA")));
         assert_eq!(at(&object, "/status/releaseReplicas"), 4);
         assert_eq!((bounds(arena, "1.0.0").await, bounds(arena, "1.1.0").await), (Some((4, 10)), Some((1, 10))));
@@ -243,4 +263,59 @@ fn with_keda(name: &str, body: impl AsyncFn(&Arena)) {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     play(name, body);
+}
+
+/// Evicts a pod as `kubectl drain` does; whether that was allowed.
+async fn evict(arena: &Arena, pod: &str) -> bool {
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", arena.namespace);
+    let body = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": arena.namespace}});
+    let (code, answer) = arena.raw("POST", &path, "application/json", &body.to_string()).await;
+    assert!(matches!(code, 200 | 201 | 404 | 429), "{code}: {answer}");
+    code != 429
+}
+
+/// Pods of a version that take requests.
+async fn ready(arena: &Arena, version: &str) -> usize {
+    let pods = arena.list("pod", &format!("{CHILDREN},modelward.dev/version={version}")).await;
+    let takes = |pod: &&Value| condition(pod, "Ready")["status"] == "True" && pod["metadata"]["deletionTimestamp"].is_null();
+    pods.iter().filter(takes).count()
+}
+
+/// Names of the pods of a version.
+async fn pods(arena: &Arena, version: &str) -> Vec<String> {
+    let pods = arena.list("pod", &format!("{CHILDREN},modelward.dev/version={version}")).await;
+    pods.iter().map(|pod| name(pod).to_owned()).collect()
+}
+
+#[test]
+fn storm_of_evictions_takes_one_pod_at_a_time_and_the_release_goes_on() {
+    play("eviction_storm", async |arena| {
+        released(arena).await;
+        let weights = route_weights(arena).await;
+        let before: Vec<String> = [pods(arena, "1.0.0").await, pods(arena, "1.1.0").await].concat();
+        assert_eq!(before.len(), 5);
+        let mut refused = 0;
+        let mut left = before;
+        for _ in 0..arena.pace.polls_max {
+            for pod in &left {
+                refused += usize::from(!evict(arena, pod).await);
+            }
+            let there: Vec<String> = [pods(arena, "1.0.0").await, pods(arena, "1.1.0").await].concat();
+            left.retain(|pod| there.contains(pod));
+            let ready = ready(arena, "1.0.0").await;
+            assert!(ready >= 3, "{ready} of 4 pods are left");
+            if left.is_empty() {
+                break;
+            }
+            arena.sleep(arena.pace.poll).await;
+        }
+        assert!(left.is_empty() && refused > 0, "{left:?} stay, {refused} evictions had to wait");
+        grows_to(arena, "1.0.0", 4).await;
+        grows_to(arena, "1.1.0", 1).await;
+        arena.holding_at("chat", 25).await;
+        assert_eq!(route_weights(arena).await, weights);
+        arena.command("chat", "promote:1").await;
+        let done = |object: &Value| at(object, "/status/stable/version") == "1.1.0" && at(object, "/status/phase") == "Active";
+        arena.until("it went on", "modeldeployment", "chat", done).await;
+    });
 }

@@ -12,6 +12,7 @@ mod phases;
 mod reaction;
 mod requests;
 mod rollbacks;
+mod scalers;
 mod traffic;
 mod view;
 
@@ -64,7 +65,7 @@ pub struct Watchdog {
 type Check = fn(&mut Watchdog, &Commit, &Cluster) -> Option<String>;
 
 /// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
-const CHECKS: [(&str, Check); 31] = [
+const CHECKS: [(&str, Check); 35] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
     ("I03", traffic::weight_is_covered_by_ready_pods),
@@ -93,6 +94,10 @@ const CHECKS: [(&str, Check); 31] = [
     ("I26", bookkeeping::write_rate_is_bounded),
     ("I28", bookkeeping::status_is_bounded),
     ("I31", reaction::answer_comes_at_once),
+    ("I33", scalers::numbers_have_one_writer),
+    ("I33", scalers::bounds_are_the_users),
+    ("I33", scalers::floors_hold_during_a_release),
+    ("I33", scalers::scalers_stay_with_what_serves),
     ("I34", ownership::no_finalizers),
     ("I35", ownership::pod_template_never_changes),
     ("R40", given_up::weight_never_goes_back),

@@ -22,8 +22,8 @@ impl Hands<'_> {
                 self.delete(Some(scaler)).await?;
             }
         }
-        for (name, bounds) in &plan.scalers {
-            self.ensure_scaler(name, *bounds).await?;
+        for (name, bounds) in plan.scalers.iter().filter_map(|(name, bounds)| Some((name, (*bounds)?))) {
+            self.ensure_scaler(name, bounds).await?;
         }
         Ok(())
     }

@@ -26,17 +26,21 @@ pub(super) fn owned(situation: &Situation<'_>, mut plan: Plan) -> Plan {
     let scaler = situation.settings.scaler;
     let releasing = record.candidate.is_some();
     record.replicas = scaler.filter(|_| releasing).map(|_| situation.settings.replicas.max(1));
+    let created: BTreeMap<RevisionName, i32> = plan.workloads.iter().cloned().collect();
     let numbers: BTreeMap<RevisionName, i32> = plan.scale.iter().cloned().collect();
     let mut scalers = BTreeMap::new();
-    for (name, created) in &plan.workloads {
+    let serving = std::iter::once(&record.stable).chain(record.candidate.as_ref().map(|candidate| &candidate.revision));
+    for (name, scaler) in serving.filter_map(|name| Some((name, scaler?))) {
         let view = situation.view(name);
-        let now = view.workload.as_ref().map_or(*created, |workload| workload.replicas);
+        let now = view.workload.as_ref().map(|workload| workload.replicas).or(created.get(name).copied()).unwrap_or(0);
         let target = numbers.get(name).copied().unwrap_or(now);
-        let takes_over = view.scaler.is_none() && target == now;
-        if let Some(scaler) = scaler.filter(|_| view.scaler.is_some() || takes_over)
-            && let Some(bounds) = bounds(situation, record, &scaler, name, target)
-        {
-            scalers.insert(name.clone(), bounds);
+        let Some(bounds) = bounds(situation, record, &scaler, name, target) else { continue };
+        // A plan that says nothing of the pods of a revision leaves its scaler as it is.
+        match (view.scaler.is_some(), created.contains_key(name)) {
+            (true, false) => drop(scalers.insert(name.clone(), None)),
+            (true, true) => drop(scalers.insert(name.clone(), Some(bounds))),
+            (false, true) if target == now => drop(scalers.insert(name.clone(), Some(bounds))),
+            (false, _) => {}
         }
     }
     plan.scale.retain(|(name, _)| situation.view(name).scaler.is_none());
