@@ -135,10 +135,13 @@ impl Arena {
         }
     }
 
-    /// Removes the kind ScaledObject, and with it every object of it.
+    /// Removes the kind ScaledObject, if it is there, and with it every object of it.
     pub async fn remove_keda(&self) {
         let definitions: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind("definition"));
         let name = "scaledobjects.keda.sh";
+        if definitions.get_opt(name).await.unwrap().is_none() {
+            return;
+        }
         // A finalizer of a KEDA that is gone would keep its objects for ever: whoever removes KEDA removes it.
         for object in self.list("scaledobject", "").await {
             let finalized = object["metadata"]["finalizers"].is_array();
