@@ -52,6 +52,7 @@ struct State {
     history: Vec<(u64, String, Value)>,
     watchers: Vec<(String, UnboundedSender<Value>)>,
     absent: Vec<String>,
+    losing: bool,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     log: Vec<String>,
 }
@@ -123,6 +124,13 @@ impl Fake {
     pub(crate) fn remove(&self, collection: &str, namespace: &str, name: &str) {
         let key = (collection.to_owned(), namespace.to_owned(), name.to_owned());
         self.state().remove(&key);
+    }
+
+    /// Open watches are not told of what happens meanwhile; those that resume are.
+    pub(crate) fn losing(&self, happens: impl FnOnce()) {
+        self.state().losing = true;
+        happens();
+        self.state().losing = false;
     }
 
     /// Forgets what a watch could resume from.
@@ -285,6 +293,9 @@ impl State {
     fn send(&mut self, collection: &str, kind: &str, object: &Value) {
         let event = json!({"type": kind, "object": object});
         self.history.push((self.revision, collection.to_owned(), event.clone()));
+        if self.losing {
+            return;
+        }
         self.watchers.retain(|(watched, sender)| watched != collection || sender.send(event.clone()).is_ok());
     }
 }

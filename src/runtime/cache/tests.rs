@@ -230,6 +230,25 @@ async fn a_silent_stall_is_noticed_within_300_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_was_lost_is_noticed_within_300_seconds_without_a_list() {
+    let fake = Fake::new();
+    fake.put(WIDGETS, widget("a", "changed", 1));
+    fake.put(WIDGETS, widget("a", "gone", 1));
+    let cache = started(&fake).await;
+    fake.losing(|| {
+        fake.put(WIDGETS, widget("a", "changed", 2));
+        fake.put(WIDGETS, widget("a", "new", 1));
+        fake.remove(WIDGETS, "a", "gone");
+    });
+    fake.put(WIDGETS, widget("a", "other", 1));
+    sleep(Duration::from_secs(190)).await;
+    assert_eq!((size(&cache, "changed"), size(&cache, "gone"), size(&cache, "other")), (Some(1), Some(1), Some(1)));
+    sleep(Duration::from_secs(110)).await;
+    assert_eq!((size(&cache, "changed"), size(&cache, "new"), size(&cache, "gone")), (Some(2), Some(1), None));
+    assert_eq!(fake.count("list"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_watch_backs_off_says_so_and_recovers_without_a_list() {
     let fake = Fake::new();
     let cache = started(&fake).await;

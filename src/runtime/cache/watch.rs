@@ -7,8 +7,10 @@
 //!
 //! Lists are paged and consistent (no resourceVersion is sent), for they work on every server and bound what is decoded at
 //! once. Every watch ends after 200 s, below the common idle limit of 240 s of load balancers (R14); one that the
-//! server does not end is dropped 10 s later, so a silent stall is noticed within 300 s (L6). Each cache has its own
-//! backoff: one that fails silences no other (R15).
+//! server does not end is dropped 10 s later. The next one opens where this one opened and so repeats what it delivered: a
+//! silent stall, or a single event that was lost, is noticed within 300 s (L6) without a list. A server that no longer has
+//! that much history says so (410), and is asked for a list. Each cache has its own backoff: one that fails silences no other
+//! (R15); a server that says how long to wait is not asked before.
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
@@ -130,7 +132,7 @@ impl<W: Watched> Feed<W> {
         if self.cache.state() == CacheState::Absent {
             return self.probe().await;
         }
-        let resume = if self.listed { self.resume() } else { None };
+        let resume = if self.listed { self.reopen() } else { None };
         match resume {
             Some(revision) => self.watch(&revision).await,
             None => self.list().await,
@@ -247,7 +249,8 @@ impl<W: Watched> Feed<W> {
     }
 
     async fn watch(&mut self, revision: &str) -> End {
-        let deadline = Instant::now() + Duration::from_secs(WATCH_TIMEOUT_SECONDS.into()) + WATCH_GRACE;
+        let began = Instant::now();
+        let deadline = began + Duration::from_secs(WATCH_TIMEOUT_SECONDS.into()) + WATCH_GRACE;
         let events = match self.open(revision, WATCH_TIMEOUT_SECONDS).await {
             Ok(events) => events,
             Err(end) => return end,
@@ -263,7 +266,14 @@ impl<W: Watched> Feed<W> {
                     }
                     delivered = true;
                 }
-                Ok(Ok(None)) => return End::Closed { delivered },
+                Ok(Ok(None)) => {
+                    // What is repeated comes first.
+                    if began.elapsed() >= WATCH_PROVEN {
+                        let missed = self.cache.write().end_repetition();
+                        self.cache.tell(missed);
+                    }
+                    return End::Closed { delivered };
+                }
                 Ok(Err(error)) => return self.broken(&error),
                 Err(_stalled) => {
                     tracing::warn!(resource = self.name, "the watch stalled");
@@ -299,24 +309,32 @@ impl<W: Watched> Feed<W> {
 
     /// Takes one event in; returns how the watch ended if the event ends it.
     fn take(&self, event: WatchEvent<Value>) -> Option<End> {
-        let change = match event {
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                let entry = self.cache.entry_of(&object)?;
-                self.cache.write().event(entry)
-            }
+        let changes = match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => match self.known(&object) {
+                Some(revision) => self.cache.write().bookmark(revision),
+                None => {
+                    let entry = self.cache.entry_of(&object)?;
+                    self.cache.write().event(entry)
+                }
+            },
             WatchEvent::Deleted(object) => {
                 let entry = self.cache.entry_of(&object)?;
                 self.cache.write().deletion(&entry.key, &entry.uid, entry.revision)
             }
             WatchEvent::Bookmark(bookmark) => {
                 let revision = Revision::parse(&bookmark.metadata.resource_version);
-                self.cache.write().bookmark(revision);
-                None
+                self.cache.write().bookmark(revision)
             }
             WatchEvent::Error(status) => return Some(judge(status.code, &status.reason, &status.message)),
         };
-        self.cache.tell(change);
+        self.cache.tell(changes);
         None
+    }
+
+    /// The revision of a state that needs not be projected: it, or a newer one, is here.
+    fn known(&self, object: &Value) -> Option<Revision> {
+        let revision = Revision::parse(object.pointer("/metadata/resourceVersion")?.as_str()?);
+        self.cache.read().has(&ObjectKey::of(object)?, &revision).then_some(revision)
     }
 
     /// A watch broke off. One whose text cannot be read would break off there again: list.
@@ -351,8 +369,8 @@ impl<W: Watched> Feed<W> {
         (!selector.selects_all()).then(|| selector.to_string())
     }
 
-    fn resume(&self) -> Option<String> {
-        self.cache.read().watched().map(ToString::to_string)
+    fn reopen(&self) -> Option<String> {
+        self.cache.write().open().map(ToString::to_string)
     }
 
     fn set_state(&self, state: CacheState) {
