@@ -31,6 +31,8 @@ type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 pub(crate) enum Fault {
     /// An error answer, before anything is done.
     Status(u16, &'static str),
+    /// 429 in plain text, with so many seconds to wait in a header, before anything is done.
+    Throttled(u32),
     /// Everything is done, and the answer is lost.
     LostAnswer,
     /// The watch ends at once.
@@ -160,6 +162,7 @@ impl Fake {
         let fault = self.state().faults.get_mut(verb).and_then(VecDeque::pop_front);
         match &fault {
             Some(Fault::Status(code, reason)) => return refusal(*code, reason, "by order of the test"),
+            Some(Fault::Throttled(seconds)) => return throttled(*seconds),
             Some(Fault::Silent) => std::future::pending().await,
             _ => {}
         }
@@ -360,6 +363,11 @@ fn error_frame(code: u16) -> Value {
 fn full(code: u16, body: &Value) -> Answer {
     let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();
     Response::builder().status(code).body(body).unwrap()
+}
+
+fn throttled(seconds: u32) -> Answer {
+    let body = Full::new(Bytes::from("Too many requests, please try again later.\n")).boxed_unsync();
+    Response::builder().status(429).header("retry-after", seconds.to_string()).body(body).unwrap()
 }
 
 fn refusal(code: u16, reason: &str, message: &str) -> Answer {

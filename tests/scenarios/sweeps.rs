@@ -145,6 +145,7 @@ fn sweep(play: &'static Play, faults: &[Fault]) {
             let run = Run { play, fault: *fault, place };
             let outcome = plays::run(play, Some((*fault, place)), rest);
             if let Some(words) = differences(&undisturbed, &outcome) {
+                println!("{run} fails");
                 failures.push(format!(
                     "{words}\n    hit: {}\n    replay: MODELWARD_SWEEP={run} cargo test --test scenarios sweeps",
                     outcome.planted

@@ -17,13 +17,13 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use futures::{Stream, TryStreamExt};
 use kube::{
     Client,
-    core::{ApiResource, DynamicObject, Request, Resource, WatchEvent, params},
+    core::{ApiResource, DynamicObject, Request, Resource, Status, WatchEvent, params},
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{Cache, CacheState, Entry, Revision, Watched, pace::Pace, resource_name};
+use super::{Cache, CacheState, Entry, Revision, Watched, pace::Pace, patience, resource_name};
 use crate::runtime::{clock::Clock, key::ObjectKey, telemetry::metrics::Metrics};
 
 const PAGE_SIZE: u32 = 500;
@@ -68,6 +68,8 @@ enum End {
     Absent,
     /// Anything else, in plain words.
     Failed(String),
+    /// The same, and the server says how long to wait.
+    Busy(String, Duration),
 }
 
 #[derive(Deserialize)]
@@ -166,6 +168,7 @@ impl<W: Watched> Feed<W> {
             }
             End::Absent => self.miss(),
             End::Failed(error) => self.fail(error),
+            End::Busy(error, wait) => self.fail(error).max(wait),
         }
     }
 
@@ -325,7 +328,7 @@ impl<W: Watched> Feed<W> {
                 let revision = Revision::parse(&bookmark.metadata.resource_version);
                 self.cache.write().bookmark(revision)
             }
-            WatchEvent::Error(status) => return Some(judge(status.code, &status.reason, &status.message)),
+            WatchEvent::Error(status) => return Some(judge(&status)),
         };
         self.cache.tell(changes);
         None
@@ -391,7 +394,7 @@ impl End {
             Self::Found => "found",
             Self::Expired => "expired",
             Self::Absent => "absent",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::Busy(..) => "failed",
         }
     }
 }
@@ -411,15 +414,18 @@ async fn bounded<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T,
 
 fn end_of(error: &kube::Error) -> End {
     match error {
-        kube::Error::Api(status) => judge(status.code, &status.reason, &status.message),
+        kube::Error::Api(status) => judge(status),
         other => End::Failed(other.to_string()),
     }
 }
 
-fn judge(code: u16, reason: &str, message: &str) -> End {
-    match (code, reason) {
+fn judge(status: &Status) -> End {
+    let Status { code, reason, message, .. } = status;
+    let wait = patience::wait(status);
+    match (*code, reason.as_str()) {
         (410, _) | (_, "Expired" | "Gone") => End::Expired,
         (404, _) => End::Absent,
-        _ => End::Failed(format!("{message} ({code} {reason})")),
+        _ if wait.is_zero() => End::Failed(format!("{message} ({code} {reason})")),
+        _ => End::Busy(format!("{message} ({code} {reason})"), wait),
     }
 }
