@@ -69,7 +69,7 @@ pub enum Place {
     Request,
     /// Those that may change something, among all.
     Write,
-    /// Events of all its watches, without bookmarks.
+    /// Events of all its watches, without bookmarks and repetitions.
     Event,
 }
 

@@ -2,6 +2,7 @@
 //! cannot know because of it, and looks after promises that only the fault shows: what is hidden is noticed (L6), and who is
 //! told to wait does (I26).
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub struct Saboteur {
 pub struct Trace {
     /// Verbs and resources of the operator's requests.
     pub requests: Vec<(String, String)>,
-    /// Events that were sent to it, without bookmarks.
+    /// Events that were sent to it, without bookmarks and repetitions.
     pub events: usize,
 }
 
@@ -49,6 +50,8 @@ struct State {
     trace: Trace,
     /// The process is dead: nothing of it arrives any more.
     dead: bool,
+    /// Resource and revision of every event so far.
+    sent: BTreeSet<(String, u64)>,
     /// Since when the next process lives, if it is to see old states: by how many changes, and until when.
     behind: Option<(usize, Option<Timestamp>)>,
     /// Kind of which lists are old: by how many changes, until when.
@@ -223,9 +226,13 @@ impl Saboteur {
         if matches!(event.kind, EventKind::Bookmark | EventKind::Error) {
             return Delivery { delay: late, ..Delivery::pass(event) };
         }
+        self.notice(&mut state, info, &event, now);
+        // What is sent again for good measure is nothing that could be missed.
+        if !state.sent.insert((resource_of(info), revision_of(&event.object))) {
+            return Delivery { delay: late, ..Delivery::pass(event) };
+        }
         let index = state.trace.events;
         state.trace.events += 1;
-        self.notice(&mut state, info, &event, now);
         match state.planned {
             Some((Fault::News(news), place)) if place == index => {
                 state.planned = None;
