@@ -10,6 +10,7 @@
 //! memory after decoding.
 
 mod pace;
+mod patience;
 mod store;
 mod watch;
 
@@ -27,7 +28,7 @@ use kube::core::{ApiResource, Selector, SelectorExt};
 use serde_json::Value;
 
 pub use self::watch::WatchContext;
-pub(crate) use self::watch::collection_path;
+pub(crate) use self::{patience::patient, watch::collection_path};
 use self::{store::Store, watch::Feed};
 use crate::runtime::key::ObjectKey;
 

@@ -85,10 +85,10 @@ metricProfiles:
 - apiGroups: [apps]
   resources: [deployments/scale]
   verbs: [update]
-# The record of revisions.
+# The record of revisions. `get`: one that exists though it was not seen is looked at before anything is done about it.
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # Whose turn it is: traffic, and how much of it may be disturbed.
 - apiGroups: [""]
   resources: [services]

@@ -125,7 +125,7 @@ impl Hands<'_> {
         match self.target.filter(|target| target.new && plan.record.is_some()) {
             Some(target) => {
                 let record = revision::record(&self.observed.owner, target.name.as_str(), target.number, &target.recorded);
-                self.create(record).await
+                self.create_once(noted(record)).await
             }
             None => Ok(()),
         }
@@ -144,7 +144,7 @@ impl Hands<'_> {
         match seen.and_then(|seen| seen.workload.as_ref()) {
             None => {
                 let object = workload::build(owner, name.as_str(), recorded, workload::Options { replicas: Some(replicas), ..options });
-                self.create_workload(noted(object)).await?;
+                self.create_once(noted(object)).await?;
             }
             Some(live) => self.keep(live, workload::build(owner, name.as_str(), recorded, options)).await?,
         }
@@ -289,9 +289,9 @@ impl Hands<'_> {
         }
     }
 
-    /// A Deployment is created with its replicas. One that is there unseen has lost our labels: it gets them back if it is
-    /// ours, and else is a namesake.
-    async fn create_workload(&self, object: Value) -> Result<(), WriteError> {
+    /// Creates what is not applied again as a whole: a Deployment with its replicas, a record with its number. One that is
+    /// there unseen is only new to us, or has lost our labels: then it gets them back if it is ours, and else is a namesake.
+    async fn create_once(&self, object: Value) -> Result<(), WriteError> {
         self.refuse_unowned(&object)?;
         match self.writer.create(object.clone()).await {
             Err(WriteError::AlreadyExists(words)) => self.relabel(object, words).await,
@@ -316,8 +316,12 @@ impl Hands<'_> {
         if labelled || live["metadata"].get("deletionTimestamp").is_some() {
             return Err(WriteError::Conflict(words));
         }
-        if let Some(spec) = object["spec"].as_object_mut() {
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.remove("replicas");
+        }
+        // Its number was given when it was made.
+        if let Some(number) = live.get("revision") {
+            object["revision"] = number.clone();
         }
         let precondition = Precondition { uid: uid.to_owned(), resource_version: revision.to_owned() };
         self.writer.apply(object, Some(&precondition), Ownership::TakeOver).await.map(drop)

@@ -1,8 +1,9 @@
 //! I33: numbers of pods that scalers decide. Bounds are the user's, floors are the release's, and each number has one writer.
 
-use modelward::sim::cluster::{Change, Cluster, Commit};
+use modelward::sim::cluster::{Change, Commit};
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::traffic::wanted;
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
@@ -25,7 +26,7 @@ fn bounds(commit: &Commit) -> Option<(&str, i64, i64)> {
 }
 
 /// I33 the operator writes no number of pods that a scaler owns.
-pub fn numbers_have_one_writer(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn numbers_have_one_writer(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     if commit.resource != "deployments.apps" || !ours(commit) {
         return None;
     }
@@ -36,7 +37,7 @@ pub fn numbers_have_one_writer(_: &mut Watchdog, commit: &Commit, cluster: &Clus
 }
 
 /// I33 bounds lie within those of the spec.
-pub fn bounds_are_the_users(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn bounds_are_the_users(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (_, least, most) = bounds(commit)?;
     let object = cluster.get(DEPLOYMENTS, &commit.namespace, view::deployment_of(commit.after.as_deref()?)?)?;
     let greatest = object.pointer("/spec/autoscaling/maxReplicas").and_then(Value::as_i64);
@@ -45,7 +46,7 @@ pub fn bounds_are_the_users(_: &mut Watchdog, commit: &Commit, cluster: &Cluster
 }
 
 /// I33 (R40) what has traffic and is not on its way back keeps its scaler, as long as the spec asks for one.
-pub fn scalers_stay_with_what_serves(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn scalers_stay_with_what_serves(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     SCALERS.iter().find(|(resource, _, _)| *resource == commit.resource)?;
     let gone = commit.change == Change::Deleted || commit.after.as_deref()?.pointer("/metadata/deletionTimestamp").is_some();
     let object = commit.before.as_deref().filter(|_| gone && ours(commit))?;
@@ -60,7 +61,7 @@ pub fn scalers_stay_with_what_serves(_: &mut Watchdog, commit: &Commit, cluster:
 
 /// I33 (R32, R37, R52) while a candidate is on its way, the scaler of stable keeps what all of the traffic needs, and the candidate's
 /// what its weight needs; smaller surges exchange sizes.
-pub fn floors_hold_during_a_release(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn floors_hold_during_a_release(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (revision, least, _) = bounds(commit)?;
     let deployment = view::deployment_of(commit.after.as_deref()?)?;
     let object = cluster.get(DEPLOYMENTS, &commit.namespace, deployment)?;
