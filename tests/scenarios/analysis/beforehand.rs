@@ -55,6 +55,7 @@ fn source_that_cannot_be_asked_is_said_before_a_release() {
         play(&format!("beforehand_{reason}").to_lowercase(), async |arena| {
             arena.numbers.source(fault);
             serves(arena, &[few_errors()], |_| {}).await;
+            arena.numbers.requests(&[(To::Everybody, PER_SECOND)]);
             readiness(arena, "False", reason).await;
         });
     }
