@@ -37,10 +37,10 @@ pub fn look(observed: &Observed, valid: &Valid, plan: &Plan, tries: &Tries, answ
     let known = probe::take_in(criteria, &before, answers);
     let Some(occasion) = occasion(observed, plan) else { return Beforehand { known, ..Beforehand::default() } };
     let now = observed.now;
-    let again = probe::again(criteria, &occasion, tries, now).map(|at| at.duration_since(now));
+    let again = probe::again(criteria, &occasion, tries, &known, now).map(|at| at.duration_since(now));
     Beforehand {
         known,
-        askings: probe::due(criteria, &occasion, tries, now)
+        askings: probe::due(criteria, &occasion, tries, &known, now)
             .into_iter()
             .filter_map(|due| probing(observed, criteria, &occasion, due))
             .collect(),

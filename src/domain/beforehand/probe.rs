@@ -151,21 +151,23 @@ fn asked_after(criteria: &Criteria) -> SignedDuration {
     criteria.interval.saturating_mul(2).saturating_add(settled).min(ASKED_AFTER_MAX)
 }
 
-/// When `metric` is to be asked for on this occasion; none once it was measured.
-fn due_at(criteria: &Criteria, occasion: &Occasion, metric: &Metric, tries: &Tries) -> Option<Timestamp> {
-    match tries.get(&metric.name).filter(|tried| tried.is_about(occasion, metric)) {
-        Some(tried) => tried.again(criteria),
-        None => Some(occasion.since + asked_after(criteria)),
-    }
+/// When `metric` is to be asked for on this occasion; none once it was measured and that is `known`: a status that could not be written has to be
+/// told again.
+fn due_at(criteria: &Criteria, occasion: &Occasion, metric: &Metric, tries: &Tries, known: &[Probed]) -> Option<Timestamp> {
+    let Some(tried) = tries.get(&metric.name).filter(|tried| tried.is_about(occasion, metric)) else {
+        return Some(occasion.since + asked_after(criteria));
+    };
+    let is_known = known.iter().any(|probed| probed.is_about(metric) && matches!(probed.outcome, Outcome::Measured(_)));
+    tried.again(criteria).or_else(|| (!is_known).then(|| tried.at + criteria.interval))
 }
 
 /// What is to be asked `now`.
 #[must_use]
-pub fn due(criteria: &Criteria, occasion: &Occasion, tries: &Tries, now: Timestamp) -> Vec<Question> {
+pub fn due(criteria: &Criteria, occasion: &Occasion, tries: &Tries, known: &[Probed], now: Timestamp) -> Vec<Question> {
     let to = now - SETTLING;
     let looks_back = to.duration_since(occasion.since).min(LOOKS_BACK);
     let Some(window) = Duration::try_from(looks_back).ok().map(|window| Duration::from_secs(window.as_secs())) else { return Vec::new() };
-    let is_due = |metric: &Metric| due_at(criteria, occasion, metric, tries).is_some_and(|at| at <= now) && !window.is_zero();
+    let is_due = |metric: &Metric| due_at(criteria, occasion, metric, tries, known).is_some_and(|at| at <= now) && !window.is_zero();
     let all = criteria.metrics.iter().enumerate();
     all.filter(|(_, metric)| is_due(metric)).map(|(metric, _)| Question { metric, to, window }).collect()
 }
@@ -174,15 +176,15 @@ pub fn due(criteria: &Criteria, occasion: &Occasion, tries: &Tries, now: Timesta
 #[must_use]
 pub fn next(criteria: &Criteria, occasion: &Occasion, tries: &Tries, now: Timestamp) -> Option<Timestamp> {
     let fresh = |metric: &&Metric| tries.get(&metric.name).is_none_or(|tried| !tried.is_about(occasion, metric));
-    let at = criteria.metrics.iter().filter(fresh).filter_map(|metric| due_at(criteria, occasion, metric, tries));
+    let at = criteria.metrics.iter().filter(fresh).filter_map(|metric| due_at(criteria, occasion, metric, tries, &[]));
     at.filter(|at| *at > now).min()
 }
 
 /// When a metric that could not be measured is asked for again.
 #[must_use]
-pub fn again(criteria: &Criteria, occasion: &Occasion, tries: &Tries, now: Timestamp) -> Option<Timestamp> {
+pub fn again(criteria: &Criteria, occasion: &Occasion, tries: &Tries, known: &[Probed], now: Timestamp) -> Option<Timestamp> {
     let failed = criteria.metrics.iter().filter(|metric| tries.get(&metric.name).is_some_and(|tried| tried.is_about(occasion, metric)));
-    failed.filter_map(|metric| due_at(criteria, occasion, metric, tries)).filter(|at| *at > now).min()
+    failed.filter_map(|metric| due_at(criteria, occasion, metric, tries, known)).filter(|at| *at > now).min()
 }
 
 /// Notes that these were asked for on this occasion.
@@ -207,12 +209,9 @@ pub fn tried(before: Tries, occasion: &Occasion, answers: &[Probed], now: Timest
 /// than half are no news, nor are other words for the same trouble.
 #[must_use]
 pub fn take_in(criteria: &Criteria, before: &[Probed], answers: &[Probed]) -> Vec<Probed> {
-    let about = |metric: &Metric, probed: &Probed| {
-        (&probed.name, &probed.definition, &probed.provider) == (&metric.name, &metric.definition, &metric.provider)
-    };
     let known = |metric: &Metric| {
-        let old = before.iter().find(|probed| about(metric, probed));
-        let new = answers.iter().find(|probed| about(metric, probed));
+        let old = before.iter().find(|probed| probed.is_about(metric));
+        let new = answers.iter().find(|probed| probed.is_about(metric));
         match (old, new) {
             (Some(old), Some(new)) if is_same(&old.outcome, &new.outcome) => Some(old),
             (old, new) => new.or(old),
@@ -262,6 +261,10 @@ impl Counted {
 }
 
 impl Probed {
+    fn is_about(&self, metric: &Metric) -> bool {
+        (&self.name, &self.definition, &self.provider) == (&metric.name, &metric.definition, &metric.provider)
+    }
+
     /// The same with bounded texts.
     #[must_use]
     pub fn bounded(mut self) -> Self {

@@ -39,11 +39,12 @@ fn silent() -> Outcome {
 fn asked(occasion: &Occasion, outcome: &Outcome) -> Vec<i64> {
     let criteria = errors_below_two_percent();
     let mut tries = Tries::new();
-    let mut asked = Vec::new();
+    let (mut known, mut asked) = (Vec::new(), Vec::new());
     for second in 1_000..10_000 {
-        if !due(&criteria, occasion, &tries, at(second)).is_empty() {
+        if !due(&criteria, occasion, &tries, &known, at(second)).is_empty() {
             asked.push(second);
             tries = tried(tries, occasion, &[answer(outcome.clone())], at(second));
+            known = take_in(&criteria, &known, &[answer(outcome.clone())]);
         }
     }
     asked
@@ -65,7 +66,8 @@ fn metric_that_cannot_be_measured_is_asked_for_ever_more_rarely() {
 fn release_that_begins_another_provider_and_another_definition_are_asked_for_anew() {
     let criteria = errors_below_two_percent();
     let tries = tried(Tries::new(), &rest(), &[answer(measured(100, 1))], at(2_000));
-    let is_due = |criteria: &Criteria, occasion: &Occasion| !due(criteria, occasion, &tries, at(2_001)).is_empty();
+    let is_due =
+        |criteria: &Criteria, occasion: &Occasion| !due(criteria, occasion, &tries, &[answer(measured(100, 1))], at(2_001)).is_empty();
     assert!(!is_due(&criteria, &rest()));
     assert!(is_due(&criteria, &release()));
     assert!(is_due(&criteria, &Occasion { revision: RevisionName::new("chat-c"), ..rest() }));
@@ -80,7 +82,7 @@ fn release_that_begins_another_provider_and_another_definition_are_asked_for_ane
 #[test]
 fn probe_looks_back_ten_minutes_but_not_before_the_revision_served() {
     let criteria = errors_below_two_percent();
-    let window = |second: i64| due(&criteria, &rest(), &Tries::new(), at(second))[0].clone();
+    let window = |second: i64| due(&criteria, &rest(), &Tries::new(), &[], at(second))[0].clone();
     assert_eq!((window(1_120).to, window(1_120).window.as_secs()), (at(1_110), 110));
     assert_eq!(window(90_000).window.as_secs(), 600);
 }
@@ -90,11 +92,14 @@ fn first_question_is_waited_for_and_the_next_ones_are_not() {
     let criteria = errors_below_two_percent();
     let tries = tried(Tries::new(), &rest(), &[answer(silent())], at(1_120));
     assert_eq!(next(&criteria, &rest(), &Tries::new(), at(1_001)), Some(at(1_070)));
-    assert_eq!(again(&criteria, &rest(), &Tries::new(), at(1_001)), None);
+    assert_eq!(again(&criteria, &rest(), &Tries::new(), &[], at(1_001)), None);
     assert_eq!(next(&criteria, &rest(), &tries, at(1_121)), None);
-    assert_eq!(again(&criteria, &rest(), &tries, at(1_121)), Some(at(1_150)));
+    assert_eq!(again(&criteria, &rest(), &tries, &[], at(1_121)), Some(at(1_150)));
     let found = tried(tries, &rest(), &[answer(measured(1, 0))], at(1_180));
-    assert_eq!((next(&criteria, &rest(), &found, at(1_181)), again(&criteria, &rest(), &found, at(1_181))), (None, None));
+    assert_eq!(
+        (next(&criteria, &rest(), &found, at(1_181)), again(&criteria, &rest(), &found, &[answer(measured(1, 0))], at(1_181))),
+        (None, None)
+    );
 }
 
 #[test]
@@ -134,4 +139,15 @@ fn texts_of_others_are_bounded() {
     let long = Probed { query: "x".repeat(5_000), ..answer(Outcome::Missing(Trouble::Refused, "y".repeat(5_000))) }.bounded();
     let Outcome::Missing(_, words) = &long.outcome else { panic!("{long:?}") };
     assert_eq!((long.query.len(), words.len()), (400, 400));
+}
+
+#[test]
+fn what_was_measured_and_could_not_be_written_is_asked_for_again() {
+    let criteria = errors_below_two_percent();
+    let tries = tried(Tries::new(), &rest(), &[answer(measured(100, 1))], at(2_000));
+    for lost in [vec![], vec![answer(silent())]] {
+        assert!(due(&criteria, &rest(), &tries, &lost, at(2_029)).is_empty());
+        assert_eq!(again(&criteria, &rest(), &tries, &lost, at(2_001)), Some(at(2_030)));
+        assert_eq!(due(&criteria, &rest(), &tries, &lost, at(2_030)).len(), 1);
+    }
 }
