@@ -39,13 +39,13 @@ pub fn look(observed: &Observed, valid: &Valid, plan: &Plan, tries: &Tries, answ
     let now = observed.now;
     let again = probe::again(criteria, &occasion, tries, &known, now).map(|at| at.duration_since(now));
     Beforehand {
-        known,
         askings: probe::due(criteria, &occasion, tries, &known, now)
             .into_iter()
             .filter_map(|due| probing(observed, criteria, &occasion, due))
             .collect(),
         next: probe::next(criteria, &occasion, tries, now),
         again: again.and_then(|wait| Duration::try_from(wait).ok()),
+        known,
         occasion: Some(occasion),
     }
 }
