@@ -11,6 +11,7 @@ pub mod record;
 pub mod revision;
 pub mod rollback;
 pub mod rollout;
+pub mod scaling;
 pub mod settings;
 pub mod size;
 pub mod split;

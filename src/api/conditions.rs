@@ -17,6 +17,9 @@ pub const ROUTE_AS_SPECIFIED: &str = "RouteAsSpecified";
 /// A new version could be judged by its numbers; said only where the spec has an analysis, and keeps nothing from going on.
 pub const ANALYSIS_READY: &str = "AnalysisReady";
 
+/// The scalers of the revisions that serve do their work; said only with `spec.autoscaling`.
+pub const SCALING_ACTIVE: &str = "ScalingActive";
+
 /// Reasons, as one word for programs; the message beside them is for people.
 pub mod reason {
     /// The operator has not looked yet.
@@ -91,6 +94,18 @@ pub mod reason {
     pub const INVALID_POD_TEMPLATE: &str = "InvalidPodTemplate";
     /// A field of the spec has a value that cannot be used.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The autoscaling asks for something that cannot scale a revision.
+    pub const INVALID_AUTOSCALING: &str = "InvalidAutoscaling";
+    /// KEDA is asked for and not installed.
+    pub const KEDA_NOT_INSTALLED: &str = "KedaNotInstalled";
+    /// Scalers do their work.
+    pub const SCALERS_WORK: &str = "ScalersWork";
+    /// A scaler is not there yet.
+    pub const SCALER_MISSING: &str = "ScalerMissing";
+    /// A scaler says that it cannot do its work.
+    pub const SCALER_FAILING: &str = "ScalerFailing";
+    /// A scaler keeps no pods until there is work.
+    pub const IDLE: &str = "Idle";
     /// The analysis asks for something that cannot be measured.
     pub const INVALID_ANALYSIS: &str = "InvalidAnalysis";
     /// A metric failed, and the version was taken back.

@@ -21,11 +21,12 @@ use self::offline::{Offline, Submitted};
 use self::online::Online;
 use super::output::{Failure, Output};
 use super::{connect, embedded};
+use crate::api::conditions::reason;
 use crate::api::model::Model;
 use crate::api::model_deployment::{GatewayKind, ModelDeployment};
 use crate::controllers::model_deployment::validate::Valid;
 use crate::domain::beforehand::foresight::Traffic;
-use crate::domain::settings::TrafficMode;
+use crate::domain::settings::{ScalerKind, TrafficMode};
 use crate::metric_source::config::OperatorConfiguration;
 use crate::resources::{Owner, revision, workload};
 use crate::sim::world::document::Located;
@@ -253,6 +254,7 @@ impl Inspection<'_> {
         let (found, valid) = deployment::findings(about, &deployment, &model, &context);
         self.findings.extend(found);
         self.try_pods(about, &name, &valid).await;
+        self.find_scaler(about, &valid).await;
         self.find_gateways(about, &deployment, &valid).await;
     }
 
@@ -293,9 +295,19 @@ impl Inspection<'_> {
         self.findings.push(match tried {
             Ok(None) => about.ok("pods", "the API server takes its pods"),
             Ok(Some(why)) => about.warning("pods", "", format!("not looked at: {why}")),
-            Err(why) => {
-                about.refused("pods", crate::api::conditions::reason::INVALID_POD_TEMPLATE, format!("its pods would be refused: {why}"))
-            }
+            Err(why) => about.refused("pods", reason::INVALID_POD_TEMPLATE, format!("its pods would be refused: {why}")),
+        });
+    }
+
+    /// Whether KEDA is there for those that scale by it; only a cluster knows.
+    async fn find_scaler(&mut self, about: &About, valid: &Valid) {
+        let Server::Online(online) = &mut self.server else { return };
+        if valid.settings.scaler.is_none_or(|scaler| scaler.kind != ScalerKind::Keda) {
+            return;
+        }
+        self.findings.push(match online.has_kind("keda.sh/v1alpha1", "ScaledObject").await {
+            Ok(()) => about.ok("scaler", "KEDA is installed"),
+            Err(why) => about.refused("scaler", reason::KEDA_NOT_INSTALLED, why),
         });
     }
 
@@ -307,7 +319,7 @@ impl Inspection<'_> {
         }
         let kind = route::kind(valid.traffic.protocol);
         if let Err(why) = online.has_kind("gateway.networking.k8s.io/v1", kind).await {
-            return self.findings.push(about.refused("gateway", crate::api::conditions::reason::GATEWAY_API_MISSING, why));
+            return self.findings.push(about.refused("gateway", reason::GATEWAY_API_MISSING, why));
         }
         for gateway in deployment.spec.gateways() {
             let namespace = gateway.namespace.as_deref().unwrap_or(&about.namespace);

@@ -9,6 +9,8 @@ pub mod decide;
 pub mod memory;
 pub mod observe;
 mod routes;
+mod scalers;
+pub mod scaling;
 pub mod status;
 pub mod validate;
 
@@ -79,11 +81,13 @@ impl Reconciler for ModelDeployments {
         };
         let model = observed.model.as_ref().and_then(|model| model.as_deref().ok());
         let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
+        let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
+        let valid = scaling::sized(valid, &observed, remembered.as_ref());
         let target = self.target(&observed, &valid).await;
         let Answers { windows: answers, probes, occasion } = self.inquiries.take(&key);
         let asked = ask::asked(self.inquiries.asked(&key), valid.settings.analysis.as_ref(), &answers);
         let numbers = Numbers { answers, asked };
-        let mut plan = decide::decide(&observed, &valid, &target, &numbers);
+        let mut plan = decide::decide(&observed, &valid, &target, &numbers, remembered.as_ref());
         let windows = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
         let tries = self.probed(&key, occasion.as_ref(), &probes, observed.now);
         let beforehand = beforehand::look(&observed, &valid, &plan, &tries, &probes);
@@ -263,7 +267,8 @@ impl ModelDeployments {
             announce: None,
             ..plan
         };
-        self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }, &beforehand.known).await?;
+        let said = Plan { scale: Vec::new(), scalers: BTreeMap::new(), workloads: Vec::new(), ..said };
+        self.write_status(observed, valid, &said, &beforehand.known).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
     }
 }

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod arena;
+mod autoscaling;
 mod bad_input;
 mod blue_green;
 mod canary;
@@ -15,6 +16,7 @@ mod fixtures;
 mod gates;
 mod gateway;
 mod invariants;
+mod load;
 mod neighbours;
 mod numbers;
 mod pace;

@@ -50,7 +50,12 @@ pub fn findings(about: &About, deployment: &ModelDeployment, model: &Lookup, con
         Lookup::Found(model) => Some(&**model),
         Lookup::Absent | Lookup::Unknown => stand_in.as_ref(),
     };
-    let valid = validate::validate(&deployment.spec, given, profiles);
+    let mut valid = validate::validate(&deployment.spec, given, profiles);
+    if let Some(scaler) = &valid.settings.scaler {
+        // What the scaler made of stable; of a first release, what it starts with.
+        let made = context.live.and_then(|live| live.replicas).unwrap_or(deployment.spec.replicas);
+        valid.settings.replicas = made.clamp(scaler.awake(), scaler.max);
+    }
     let unknown = deployment.spec.analysis.as_ref().and_then(|analysis| unknown_profile(analysis, context));
     let mut found = vec![release(about, deployment, model, &valid, unknown.as_deref())];
     found.extend(shares(about, &valid.settings));

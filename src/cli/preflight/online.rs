@@ -132,6 +132,7 @@ impl Online {
             let hint = match group {
                 "modelward.dev" => ": install it with modelward crds | kubectl apply --server-side -f -",
                 "gateway.networking.k8s.io" => ": install the Gateway API",
+                "keda.sh" => ": install KEDA, or scale by hpa",
                 _ => "",
             };
             format!("the cluster has no kind {kind} of {version}{hint} ({})", first_line(&error))

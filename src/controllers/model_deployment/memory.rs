@@ -34,6 +34,7 @@ pub fn from_status(status: Option<&api::ModelDeploymentStatus>, now: Timestamp) 
         since: status.since.as_ref().map_or(now, |time| time.0),
         rollback: status.last_rollback.clone(),
         analysis: status.analysis.as_ref().map(analysis::progress_from),
+        replicas: status.release_replicas,
         decision,
         settled,
     })

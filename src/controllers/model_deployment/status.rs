@@ -2,6 +2,7 @@
 
 pub(super) mod analysis;
 mod readiness;
+mod scaling;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ fn phase(plan: &Plan) -> api::ModelDeploymentPhase {
     match plan.state {
         State::Waiting if plan.record.is_none() => Phase::Pending,
         State::Waiting if plan.record.as_ref().is_some_and(|record| record.candidate.is_some()) => Phase::Holding,
+        State::Serving if plan.reason.code == reason::IDLE => Phase::Idle,
         State::Waiting | State::Serving => Phase::Active,
         State::Deploying if plan.record.as_ref().is_some_and(|record| !record.history.is_empty()) => Phase::Scaling,
         State::Deploying => Phase::Deploying,
@@ -84,6 +86,7 @@ fn remember(status: &mut api::ModelDeploymentStatus, observed: &Observed, record
     status.decision = Some(memory::decision_to(&record.settled));
     status.intent = record.pending().then(|| memory::decision_to(&record.decision));
     status.serving_override = record.overriding.as_ref().map(memory::override_to);
+    status.release_replicas = record.replicas;
     status.last_rollback.clone_from(&record.rollback);
     status.last_command = record.command.as_ref().map(memory::command_to);
     let before = observed.deployment.status.as_ref().and_then(|status| status.paused.clone());
@@ -116,7 +119,7 @@ fn history(record: &Record) -> Vec<api::HistoryEntry> {
 /// What people and tools look at.
 fn show(status: &mut api::ModelDeploymentStatus, observed: &Observed, valid: &Valid, plan: &Plan, record: &Record) {
     let replicas = wanted_replicas(observed, plan);
-    let shown = Shown { observed, valid, replicas: &replicas };
+    let shown = Shown { observed, valid, plan, replicas: &replicas };
     let stable = shown.revision(&record.stable, record);
     status.replicas = Some(stable.replicas);
     status.selector = Some(selector(&observed.owner.name, &record.stable));
@@ -155,6 +158,7 @@ fn wanted_replicas(observed: &Observed, plan: &Plan) -> BTreeMap<RevisionName, i
 struct Shown<'a> {
     observed: &'a Observed,
     valid: &'a Valid,
+    plan: &'a Plan,
     replicas: &'a BTreeMap<RevisionName, i32>,
 }
 
@@ -179,7 +183,7 @@ impl Shown<'_> {
             share: self.share(revision, record, weight),
             replicas: self.replicas.get(revision).copied().unwrap_or(0),
             ready: self.ready(revision),
-            replicas_owner: api::ReplicasOwner::Operator,
+            replicas_owner: scaling::owner(self.observed, self.valid, self.plan, revision),
             since: None,
             waiting_since: None,
         }
@@ -259,7 +263,7 @@ fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probe
     let stuck = matches!(plan.state, State::RolledBack | State::Waiting | State::Degraded);
     let ready_reason = if settled { reason::AS_SPECIFIED } else { code };
     let serving = serves(observed, plan);
-    let idle = observed.deployment.spec.replicas == 0 && plan.record.is_some();
+    let idle = valid.settings.replicas == 0 && plan.record.is_some();
     let mut wanted = vec![
         Wanted::new(conditions::READY, settled, ready_reason, &message),
         available(serving || idle),
@@ -275,6 +279,7 @@ fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probe
     }
     wanted.push(paused(observed, record));
     wanted.extend(route_as_specified(observed, valid, &before));
+    wanted.extend(scaling::condition(observed, valid, plan));
     match readiness::analysis_ready(observed, valid, known) {
         Some(condition) => wanted.push(condition),
         None => before.retain(|condition| condition.type_ != conditions::ANALYSIS_READY),

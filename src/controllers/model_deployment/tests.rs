@@ -25,6 +25,8 @@ fn caches() -> Caches {
         workloads: Cache::new(Children::workloads(None)),
         services: Cache::new(Children::services(None)),
         budgets: Cache::new(Children::budgets(None)),
+        autoscalers: Cache::new(Children::autoscalers(None)),
+        scaled_objects: Cache::new(Children::scaled_objects(None)),
         records: Cache::new(Children::records(None)),
         routes: Cache::new(Children::routes(None)),
         grpc_routes: Cache::new(Children::grpc_routes(None)),
@@ -190,6 +192,7 @@ prop_compose! {
             since: at(since),
             rollback: judged.then(|| "uid".to_owned()),
             analysis: judged.then(analysis),
+            replicas: judged.then_some(7),
         }
     }
 }
@@ -199,6 +202,7 @@ fn plan(record: Record) -> Plan {
         workloads: Vec::new(),
         split: None,
         scale: Vec::new(),
+        scalers: BTreeMap::new(),
         remove: Vec::new(),
         marks: Vec::new(),
         record: Some(record),

@@ -3,30 +3,14 @@ use jiff::SignedDuration;
 use super::*;
 use crate::domain::analysis::profile::{BuiltIn, Profiles};
 use crate::domain::analysis::tests::support::{error_rate, errors_below_two_percent, success};
-use crate::domain::settings::{Step, Surge};
+use crate::domain::settings::Step;
 
 fn step(weight: i32, minutes: i64) -> Step {
     Step { weight, hold: Hold::For(SignedDuration::from_mins(minutes)) }
 }
 
 fn settings(steps: Vec<Step>, traffic: TrafficMode) -> Settings {
-    Settings {
-        replicas: 4,
-        steps,
-        auto_promote: true,
-        max_surge: Surge::Percent(100),
-        traffic,
-        headroom_percent: 100,
-        pins: false,
-        drain: SignedDuration::ZERO,
-        propagation_delay: SignedDuration::ZERO,
-        scale_down_delay: SignedDuration::ZERO,
-        progress_deadline: SignedDuration::from_mins(10),
-        paused: false,
-        analysis: None,
-        rollback_history_limit: 10,
-        revision_history_limit: 10,
-    }
+    Settings { replicas: 4, steps, traffic, ..Settings::of_tests() }
 }
 
 /// The plan of `docs/benchmarks.md`: 10, 25 and 50 % for ten minutes each.

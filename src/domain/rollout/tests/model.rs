@@ -22,6 +22,7 @@ pub(super) fn settings(traffic: TrafficMode) -> Settings {
     let hold = Hold::For(SignedDuration::from_mins(10));
     Settings {
         replicas: 4,
+        scaler: None,
         steps: vec![Step { weight: 10, hold }, Step { weight: 50, hold }],
         auto_promote: true,
         max_surge: Surge::Percent(100),
@@ -277,7 +278,15 @@ impl Model {
             let (version, failed) = (name.to_string(), set.failed.clone());
             (
                 name.clone(),
-                RevisionView { number: set.number, version, served: set.served || self.in_history(name), failed, workload, pods },
+                RevisionView {
+                    number: set.number,
+                    version,
+                    served: set.served || self.in_history(name),
+                    failed,
+                    workload,
+                    scaler: None,
+                    pods,
+                },
             )
         };
         self.sets.iter().map(view).collect()
