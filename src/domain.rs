@@ -4,6 +4,7 @@
 //! objects nor clients: whoever calls it translates.
 
 pub mod analysis;
+pub mod beforehand;
 pub mod command;
 pub mod gates;
 pub mod record;

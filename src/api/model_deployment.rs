@@ -4,6 +4,7 @@ mod analysis;
 mod analysis_status;
 mod autoscaling;
 mod container;
+mod probe_status;
 mod status;
 mod strategy;
 mod traffic;
@@ -28,6 +29,7 @@ pub use container::{
     Container, EnvVar, EnvVarSource, ExecAction, FieldSelector, GrpcAction, HttpGetAction, HttpHeader, KeySelector, Port, Probe, Scheme,
     TcpSocketAction, VolumeMount,
 };
+pub use probe_status::{ProbeProblem, ProbeStatus};
 pub use status::{
     Cause, Command, CommandResult, Decision, HistoryEntry, LastCommand, ModelDeploymentPhase, ModelDeploymentStatus, NextAction,
     NextActionKind, Outcome, Override, OverrideType, PausedStatus, ReplicasOwner, RetiringRevision, RevisionStatus, RevisionWeight,

@@ -5,6 +5,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::model_deployment::analysis_status::{AnalysisStatus, Evidence};
+use crate::api::model_deployment::probe_status::ProbeStatus;
 use crate::api::open_enum::open_enum;
 use crate::api::schema;
 
@@ -56,6 +57,12 @@ pub struct ModelDeploymentStatus {
     /// The numbers of the revision that is judged, or that was judged last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<AnalysisStatus>,
+
+    /// What the metrics of the stable revision said before a release needs them. The condition AnalysisReady is made of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub probes: Vec<ProbeStatus>,
 
     /// What the operator will do next, when, and why not now.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! What is remembered between passes, as it stands in status, and back.
 
 mod analysis;
+pub mod probe;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -1,6 +1,7 @@
 //! The status of a ModelDeployment: what serves, what comes next and why. Pure; written once per pass, by the driver.
 
 pub(super) mod analysis;
+mod readiness;
 mod scaling;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::controllers::conditions::{Wanted, merge};
 use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::Observed;
 use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::beforehand::probe::Probed;
 use crate::domain::record::{Candidate, Record};
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::{Plan, State};
@@ -26,12 +28,15 @@ use crate::traffic::route::LeftOut;
 const HISTORY_MAX: usize = 20;
 
 /// Builds the status that follows from a plan that was carried out.
-pub fn status(observed: &Observed, valid: &Valid, plan: &Plan) -> api::ModelDeploymentStatus {
+///
+/// `known` is what the metrics of the stable revision said beforehand.
+pub fn status(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probed]) -> api::ModelDeploymentStatus {
     let before = observed.deployment.status.clone().unwrap_or_default();
     let mut status = api::ModelDeploymentStatus {
         phase: Some(phase(plan)),
         observed_generation: Some(observed.entry.generation),
-        conditions: conditions_of(observed, valid, plan, &before.conditions),
+        conditions: conditions_of(observed, valid, plan, known, before.conditions),
+        probes: known.iter().map(memory::probe::probe_to).collect(),
         next_action: Some(next_action(plan)),
         ..api::ModelDeploymentStatus::default()
     };
@@ -251,7 +256,7 @@ fn url(observed: &Observed, valid: &Valid) -> String {
     }
 }
 
-fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, before: &[Condition]) -> Vec<Condition> {
+fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probed], mut before: Vec<Condition>) -> Vec<Condition> {
     let message = memory::clip(&plan.reason.message);
     let code = plan.reason.code;
     let settled = plan.state == State::Serving;
@@ -273,9 +278,13 @@ fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, before: &[Cond
         wanted.push(Wanted::new(conditions::SPEC_SUPERSEDED, false, reason::NO_OVERRIDE, ""));
     }
     wanted.push(paused(observed, record));
-    wanted.extend(route_as_specified(observed, valid, before));
+    wanted.extend(route_as_specified(observed, valid, &before));
     wanted.extend(scaling::condition(observed, valid, plan));
-    merge(before, wanted, observed.entry.generation, observed.now)
+    match readiness::analysis_ready(observed, valid, known) {
+        Some(condition) => wanted.push(condition),
+        None => before.retain(|condition| condition.type_ != conditions::ANALYSIS_READY),
+    }
+    merge(&before, wanted, observed.entry.generation, observed.now)
 }
 
 /// Said only of a route that lacks something, and once it no longer does.

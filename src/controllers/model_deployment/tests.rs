@@ -231,7 +231,7 @@ proptest! {
         let object = object(&spec());
         // One that retires: the time of its last weight is told beside it.
         let observed = observed(&object, &[workload("chat-a"), workload("chat-b"), workload("chat-old")]);
-        let status = json!(status::status(&observed, &valid(&object), &plan(record.clone())));
+        let status = json!(status::status(&observed, &valid(&object), &plan(record.clone()), &[]));
         let mut long = Vec::new();
         texts(&status, String::new(), &mut long);
         for (place, text) in long {
@@ -247,11 +247,11 @@ proptest! {
         let mut object = object(&spec());
         let children = [workload("chat-a"), workload("chat-b"), workload("chat-old")];
         let plan = plan(record);
-        let first = json!(status::status(&observed(&object, &children), &valid(&object), &plan));
+        let first = json!(status::status(&observed(&object, &children), &valid(&object), &plan, &[]));
         object["status"] = first.clone();
         let mut later = observed(&object, &children);
         later.now = at(5_000);
-        prop_assert_eq!(json!(status::status(&later, &valid(&object), &plan)), first);
+        prop_assert_eq!(json!(status::status(&later, &valid(&object), &plan, &[])), first);
     }
 }
 
