@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use kube::Client;
+use tokio::sync::Notify;
 
+use crate::api::ModelDeployment;
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope, deployment_index};
 use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
@@ -88,6 +90,7 @@ impl Operator {
             Arc::new(options.profiles.clone()),
         );
         let handle = add_deployments(&mut driver, &caches, controller, options.concurrency);
+        driver.background(follow_route_kinds(Arc::clone(&caches), handle.clone()));
         inquiries.wake(handle);
         add_rollbacks(&mut driver, &caches, writer.clone(), Arc::clone(&clock), options.concurrency);
         add_models(&mut driver, &caches, writer, clock, options.concurrency);
@@ -167,6 +170,30 @@ fn wake_by_children(handle: &Handle, caches: &Caches) {
         handle.on_change(children, |change: &Change<Child>| owners(change));
     }
     handle.on_change(&caches.pods, |change: &Change<Pod>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
+}
+
+/// A kind of route that comes or goes need not change any object, and all deployments behind a gateway have to look again.
+async fn follow_route_kinds(caches: Arc<Caches>, handle: Handle) {
+    let progress = Arc::new(Notify::new());
+    let kinds = [&caches.routes, &caches.grpc_routes];
+    for routes in kinds {
+        routes.wake_on_progress(Arc::clone(&progress));
+    }
+    let mut known = kinds.map(|routes| routes.is_complete());
+    loop {
+        progress.notified().await;
+        let present = kinds.map(|routes| routes.is_complete());
+        if present == std::mem::replace(&mut known, present) {
+            continue;
+        }
+        for entry in caches.deployments.list_all() {
+            let gateways =
+                |deployment: &Arc<ModelDeployment>| deployment.spec.traffic.as_ref().is_some_and(|traffic| !traffic.gateways.is_empty());
+            if entry.row.as_ref().is_ok_and(gateways) {
+                handle.enqueue(entry.key.clone());
+            }
+        }
+    }
 }
 
 /// The change leaves what is kept of the object the same, by `equal`.

@@ -14,6 +14,7 @@ mod edits;
 mod fixtures;
 mod gates;
 mod gateway;
+mod gateway_lost;
 mod invariants;
 mod neighbours;
 mod numbers;

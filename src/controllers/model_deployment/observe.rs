@@ -13,7 +13,7 @@ use crate::domain::revision::RevisionName;
 use crate::resources::Owner;
 use crate::resources::revision::{FAILED, Recorded, SERVED};
 use crate::resources::service::preview_name;
-use crate::runtime::cache::{Cache, CacheState, Entry};
+use crate::runtime::cache::{Cache, Entry};
 use crate::runtime::key::ObjectKey;
 
 /// The caches that the controller reads.
@@ -118,7 +118,7 @@ pub struct Observed {
     pub former_route: Option<Seen>,
     /// Its Rollbacks, by name.
     pub rollbacks: Vec<Arc<Rollback>>,
-    /// The Gateway API is installed, with the kind of route that the spec asks for.
+    /// The Gateway API is installed, with the kind of route that the spec asks for, and all of these routes are known.
     pub gateway_api: bool,
     /// Children of a deleted namesake that are still there.
     pub orphans: usize,
@@ -155,7 +155,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         route,
         former_route,
         rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
-        gateway_api: routes.state() != CacheState::Absent,
+        gateway_api: routes.is_complete(),
         orphans: gathered.orphans,
         unowned: gathered.unowned,
         owner: gathered.owner,
