@@ -4,11 +4,6 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use kube::Client;
-use tokio::sync::Notify;
-
-use crate::api::ModelDeployment;
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope, deployment_index};
 use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
@@ -26,6 +21,8 @@ use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
 use crate::runtime::key::ObjectKey;
 use crate::runtime::queue::Limits;
 use crate::runtime::telemetry::metrics::Metrics;
+use jiff::SignedDuration;
+use kube::Client;
 
 /// A Model's status follows its deployments after so long: a rollout changes them often.
 const MODEL_DELAY: SignedDuration = SignedDuration::from_secs(1);
@@ -90,7 +87,6 @@ impl Operator {
             Arc::new(options.profiles.clone()),
         );
         let handle = add_deployments(&mut driver, &caches, controller, options.concurrency);
-        driver.background(follow_route_kinds(Arc::clone(&caches), handle.clone()));
         inquiries.wake(handle);
         add_rollbacks(&mut driver, &caches, writer.clone(), Arc::clone(&clock), options.concurrency);
         add_models(&mut driver, &caches, writer, clock, options.concurrency);
@@ -127,6 +123,8 @@ fn caches(scope: &Scope) -> Caches {
         workloads: Cache::new(Children::workloads(scope.clone())),
         services: Cache::new(Children::services(scope.clone())),
         budgets: Cache::new(Children::budgets(scope.clone())),
+        autoscalers: Cache::new(Children::autoscalers(scope.clone())),
+        scaled_objects: Cache::new(Children::scaled_objects(scope.clone())),
         records: Cache::new(Children::records(scope.clone())),
         routes: Cache::new(Children::routes(scope.clone())),
         grpc_routes: Cache::new(Children::grpc_routes(scope.clone())),
@@ -135,18 +133,24 @@ fn caches(scope: &Scope) -> Caches {
     }
 }
 
+/// Every kind of children.
+fn children(caches: &Caches) -> [&Arc<Cache<Children>>; 8] {
+    let Caches { workloads, services, budgets, autoscalers, scaled_objects, records, routes, grpc_routes, .. } = caches;
+    [workloads, services, budgets, autoscalers, scaled_objects, records, routes, grpc_routes]
+}
+
 fn all(caches: &Caches) -> Vec<Arc<dyn AnyCache>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods, rollbacks } = caches;
+    let Caches { deployments, models, pods, rollbacks, .. } = caches;
     let mut all: Vec<Arc<dyn AnyCache>> =
         vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _, Arc::clone(rollbacks) as _];
-    all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
+    all.extend(children(caches).map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
     all
 }
 
 fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods: _, rollbacks } = caches;
+    let Caches { deployments, models, rollbacks, .. } = caches;
     let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(rollbacks) as _];
-    all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
+    all.extend(children(caches).map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
     all
 }
 
@@ -154,6 +158,7 @@ fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelD
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
     handle.on_own_change(&caches.deployments);
     wake_by_children(&handle, caches);
+    wake_by_kinds(&handle, caches);
     handle.on_change(&caches.rollbacks, |change| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
     let deployments = Arc::clone(&caches.deployments);
     handle.on_change(&caches.models, move |change| {
@@ -164,35 +169,19 @@ fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelD
     handle
 }
 
-/// Every change of a child wakes its deployment; of a pod only one that counts.
+/// Every change of a child wakes its deployment; of a pod or a scaler only one that counts.
 fn wake_by_children(handle: &Handle, caches: &Caches) {
-    for children in [&caches.workloads, &caches.services, &caches.budgets, &caches.records, &caches.routes, &caches.grpc_routes] {
-        handle.on_change(children, |change: &Change<Child>| owners(change));
+    for children in children(caches) {
+        handle.on_change(children, |change: &Change<Child>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
     }
     handle.on_change(&caches.pods, |change: &Change<Pod>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
 }
 
-/// A kind of route that comes or goes need not change any object, and all deployments behind a gateway have to look again.
-async fn follow_route_kinds(caches: Arc<Caches>, handle: Handle) {
-    let progress = Arc::new(Notify::new());
-    let kinds = [&caches.routes, &caches.grpc_routes];
-    for routes in kinds {
-        routes.wake_on_progress(Arc::clone(&progress));
-    }
-    let mut known = kinds.map(|routes| routes.is_complete());
-    loop {
-        progress.notified().await;
-        let present = kinds.map(|routes| routes.is_complete());
-        if present == std::mem::replace(&mut known, present) {
-            continue;
-        }
-        for entry in caches.deployments.list_all() {
-            let gateways =
-                |deployment: &Arc<ModelDeployment>| deployment.spec.traffic.as_ref().is_some_and(|traffic| !traffic.gateways.is_empty());
-            if entry.row.as_ref().is_ok_and(gateways) {
-                handle.enqueue(entry.key.clone());
-            }
-        }
+/// A kind that may be missing comes or goes: whoever waits for it, or stands without it, looks again.
+fn wake_by_kinds(handle: &Handle, caches: &Caches) {
+    for optional in [&caches.routes, &caches.grpc_routes, &caches.scaled_objects] {
+        let (handle, deployments) = (handle.clone(), Arc::clone(&caches.deployments));
+        optional.on_presence(move || deployments.list_all().iter().for_each(|entry| handle.enqueue(entry.key.clone())));
     }
 }
 

@@ -184,13 +184,16 @@ pub struct Cache<W: Watched> {
     health: Mutex<Health>,
 }
 
-#[derive(Debug)]
 struct Health {
     state: CacheState,
     /// Whether the rows are the whole truth of some moment.
     complete: bool,
     /// Wakers of those who wait for readiness.
     waiting: Vec<Arc<tokio::sync::Notify>>,
+    /// The API server knows the kind, as far as was seen.
+    present: bool,
+    /// Told when the kind comes or goes.
+    on_presence: Vec<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl<W: Watched> Cache<W> {
@@ -203,7 +206,13 @@ impl<W: Watched> Cache<W> {
             watched,
             store: RwLock::new(Store::default()),
             listeners: RwLock::new(Vec::new()),
-            health: Mutex::new(Health { state: CacheState::Syncing, complete: false, waiting: Vec::new() }),
+            health: Mutex::new(Health {
+                state: CacheState::Syncing,
+                complete: false,
+                waiting: Vec::new(),
+                present: false,
+                on_presence: Vec::new(),
+            }),
         })
     }
 
@@ -260,6 +269,11 @@ impl<W: Watched> Cache<W> {
     pub fn on_change(&self, listener: impl Fn(&Change<W::Row>) + Send + Sync + 'static) {
         let mut listeners = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
         listeners.push(Arc::new(listener));
+    }
+
+    /// Calls `listener` when the kind was installed, and when it was removed. It must be quick and must not block.
+    pub fn on_presence(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.health().on_presence.push(Arc::new(listener));
     }
 
     /// Takes in an object that the API server returned for a write of ours.

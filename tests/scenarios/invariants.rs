@@ -13,6 +13,7 @@ mod phases;
 mod reaction;
 mod requests;
 mod rollbacks;
+mod scalers;
 pub mod sight;
 mod traffic;
 mod view;
@@ -72,10 +73,10 @@ pub struct Watchdog {
 type Check = fn(&mut Watchdog, &Commit, &dyn Sight) -> Option<String>;
 
 /// What is judged by the pods, weights and sizes that the operator can know, while a fault keeps news from it.
-const BY_WHAT_WAS_DELIVERED: [&str; 6] = ["I02", "I03", "I04", "I05", "I06", "I07"];
+const BY_WHAT_WAS_DELIVERED: [&str; 7] = ["I02", "I03", "I04", "I05", "I06", "I07", "I33"];
 
 /// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
-const CHECKS: [(&str, Check); 31] = [
+const CHECKS: [(&str, Check); 35] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
     ("I03", traffic::weight_is_covered_by_ready_pods),
@@ -104,6 +105,10 @@ const CHECKS: [(&str, Check); 31] = [
     ("I26", bookkeeping::write_rate_is_bounded),
     ("I28", bookkeeping::status_is_bounded),
     ("I31", reaction::answer_comes_at_once),
+    ("I33", scalers::numbers_have_one_writer),
+    ("I33", scalers::bounds_are_the_users),
+    ("I33", scalers::floors_hold_during_a_release),
+    ("I33", scalers::scalers_stay_with_what_serves),
     ("I34", ownership::no_finalizers),
     ("I35", ownership::pod_template_never_changes),
     ("R40", given_up::weight_never_goes_back),

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod arena;
+mod autoscaling;
 mod bad_input;
 mod blue_green;
 mod canary;
@@ -16,6 +17,7 @@ mod gates;
 mod gateway;
 mod gateway_lost;
 mod invariants;
+mod load;
 mod neighbours;
 mod numbers;
 mod pace;

@@ -6,6 +6,7 @@ mod faults;
 mod ownership;
 mod requests;
 mod rollbacks;
+mod scalers;
 mod traffic;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,8 @@ enum Ground {
     Quarter,
     /// Version 1.1.0 has 50 % of a route, and two pods, for a minute.
     Half,
+    /// Version 1.1.0 has 25 % of a route, for a minute; both versions have scalers, and stable four pods.
+    Scaled,
     /// Version 1.1.0 has 25 % of a route and passes its analysis, by a bound and by a comparison.
     Judged,
 }
@@ -61,6 +64,7 @@ async fn prepare(stage: &Stage, ground: Ground) {
         Ground::Quarter => 25,
         Ground::Half => 50,
         Ground::Judged => return judged(&arena).await,
+        Ground::Scaled => return crate::autoscaling::released(&arena).await,
     };
     let mut object = canary(&arena, "1.1.0", Split::Route);
     object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": held, "holdUntil": "Promoted"}]);

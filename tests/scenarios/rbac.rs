@@ -90,6 +90,7 @@ async fn everything(arena: &Arena) {
     }
     arena.command("chat", "restart:3").await;
     arena.sleep(std::time::Duration::from_secs(600)).await;
+    crate::autoscaling::every_request(arena).await;
     rollbacks(arena).await;
     // Another kind of route takes over.
     let mut grpc = canary(arena, "1.1.0", Split::Route);

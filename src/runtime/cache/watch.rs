@@ -379,9 +379,19 @@ impl<W: Watched> Feed<W> {
     fn set_state(&self, state: CacheState) {
         self.context.metrics.watch_state(&self.name, &state);
         let mut health = self.cache.health();
+        let arrived = state == CacheState::Synced && !health.present;
+        let left = state == CacheState::Absent && health.present;
+        if arrived || left {
+            health.present = arrived;
+        }
         health.state = state;
         for waker in &health.waiting {
             waker.notify_one();
+        }
+        let listeners = if arrived || left { health.on_presence.clone() } else { Vec::new() };
+        drop(health);
+        for listener in listeners {
+            listener();
         }
     }
 }

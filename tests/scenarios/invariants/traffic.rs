@@ -19,7 +19,7 @@ struct Spec {
 
 fn spec(cluster: &dyn Sight, namespace: &str, deployment: &str) -> Option<Spec> {
     let object = cluster.get(DEPLOYMENTS, namespace, deployment)?;
-    let replicas = i32::try_from(object["spec"]["replicas"].as_i64()?).unwrap();
+    let replicas = wanted(cluster, &object)?;
     let surge = match object.pointer("/spec/strategy/maxSurge") {
         Some(Value::Number(pods)) => i32::try_from(pods.as_i64().unwrap()).unwrap(),
         Some(Value::String(text)) => (replicas * text.trim_end_matches('%').parse::<i32>().unwrap() + 99) / 100,
@@ -28,6 +28,22 @@ fn spec(cluster: &dyn Sight, namespace: &str, deployment: &str) -> Option<Spec> 
     let drain = object.pointer("/spec/traffic/drain").and_then(Value::as_str).map_or(30.0, view::seconds);
     let headroom = object.pointer("/spec/traffic/headroom").and_then(Value::as_i64).unwrap_or(100);
     Some(Spec { replicas, surge: surge.max(1), drain, headroom: i32::try_from(headroom).unwrap() })
+}
+
+/// N: the number in the spec; with a scaler, that of the release as status says it, or what the stable revision has.
+pub fn wanted(cluster: &dyn Sight, object: &Value) -> Option<i32> {
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
+    let replicas = number("/spec/replicas")?;
+    if object.pointer("/spec/autoscaling").is_none() {
+        return i32::try_from(replicas).ok();
+    }
+    let namespace = object["metadata"]["namespace"].as_str()?;
+    let stable = object.pointer("/status/stable/revision").and_then(Value::as_str);
+    let stable = stable.and_then(|name| cluster.get("deployments.apps", namespace, name));
+    let stable = stable.and_then(|workload| workload.pointer("/spec/replicas")?.as_i64());
+    let release = number("/status/releaseReplicas");
+    let all = release.into_iter().chain(stable).max().unwrap_or(replicas);
+    i32::try_from(all).ok()
 }
 
 /// I01 weights of a route are each 0-100 and sum to exactly 100, in every rule, and every rule has backends; pins lead to one
