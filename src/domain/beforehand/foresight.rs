@@ -186,7 +186,7 @@ impl Plan<'_> {
         let value = |failed: f64| if share == Share::Part { failed } else { 1.0 - failed };
         let factor = margin.max_regression_percent / 100.0;
         let allowed = if share == Share::Part { failed * (1.0 + factor) } else { 1.0 - (1.0 - factor) * (1.0 - failed) };
-        let wanted = (2.0 * failed).max(1.5 * allowed).max(WORTH_FINDING).min(1.0);
+        let wanted = (2.0 * failed).max(1.5 * allowed).clamp(WORTH_FINDING, 1.0);
         if is_found(&test, value(wanted), value(failed), steps).ok()? {
             return None;
         }
