@@ -39,6 +39,8 @@ pub struct Simulation {
     traffic: Option<Traffic>,
     metrics_fault: Option<backend::Fault>,
     metrics_servers: MetricsServers,
+    /// How often machines, profiles, traffic or samples that were set have changed: what pods use follows from them.
+    usage_changes: u64,
 }
 
 impl World for Simulation {
@@ -112,6 +114,7 @@ impl Simulation {
             traffic: None,
             metrics_fault: None,
             metrics_servers: MetricsServers::default(),
+            usage_changes: 0,
         }
     }
 
@@ -153,6 +156,9 @@ impl Simulation {
         for commit in self.cluster.take_commits() {
             for observer in &mut self.observers {
                 observer(&commit, &self.cluster);
+            }
+            if let Some(traffic) = &mut self.traffic {
+                traffic.notice(&commit);
             }
             self.show(&commit);
         }
