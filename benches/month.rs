@@ -2,12 +2,18 @@
 //!
 //! `cargo bench --bench month -- 20 1` plays 20 models for one day; without arguments 1,000 models for 30 days. It prints a line
 //! per virtual day: virtual seconds per second, memory, and what there is; at the end what was violated, if anything, and
-//! fails then. Every commit of the run is checked by [`checks`].
+//! fails then. Every commit of the run is checked by [`checks`]; with the word `all` behind the numbers by all invariants of the
+//! scenarios too, which look at everything in a namespace and so are for few models.
 
 #![expect(clippy::unwrap_used, reason = "a bench has nobody to report to but its reader")]
 
 #[path = "shared/checks.rs"]
 mod checks;
+#[path = "../tests/scenarios"]
+mod scenarios {
+    #[allow(dead_code, reason = "scenarios kill operators and limit them, a month does not")]
+    pub mod invariants;
+}
 #[path = "shared/stage.rs"]
 mod stage;
 
@@ -21,13 +27,16 @@ use modelward::controllers::operator::Options;
 use modelward::sim::actors::nodes::machine::NodeGroup;
 use modelward::sim::actors::pods::profile::PodProfile;
 use modelward::sim::cluster::{Identity, Patch, WriteOptions};
+use modelward::sim::routes::access::{Observer, RequestRecord};
 use modelward::sim::simulation::Settings;
 use modelward::sim::traffic::Settings as Traffic;
 use modelward::sim::traffic::arrivals::Arrivals;
 use modelward::sim::traffic::demand::{Demand, Destination};
+use modelward::sim::traffic::gateway_meter::GatewayFlavour;
 use serde_json::{Value, json};
 
 use self::checks::Checks;
+use self::scenarios::invariants::Watchdog;
 use self::stage::{Stage, now};
 
 /// Deployments that share a namespace, a Model and a gateway.
@@ -93,10 +102,17 @@ fn autoscale(stage: &Stage, number: usize) {
     stage.create("horizontalpodautoscalers.autoscaling", &namespace(number), autoscaler);
 }
 
+/// Metrics of pods judge; Envoy's own are counted besides, because their number does not grow with every revision that ever was.
 fn traffic(models: usize) -> Traffic {
     let arrivals = Arrivals { peak_to_trough: PEAK_TO_TROUGH, ..Arrivals::steady(PER_SECOND) };
     let demands = (0..models).map(|number| Demand { arrivals, ..Demand::steady(Destination::Host(host(number)), PER_SECOND) });
-    Traffic { scrape_interval: SCRAPES.0, retention: SCRAPES.1, window: WINDOW, ..Traffic::of(demands.collect()) }
+    Traffic {
+        scrape_interval: SCRAPES.0,
+        retention: SCRAPES.1,
+        window: WINDOW,
+        gateway: GatewayFlavour::Envoy,
+        ..Traffic::of(demands.collect())
+    }
 }
 
 /// The version that a model shall have in an hour of the play.
@@ -115,12 +131,30 @@ fn release(stage: &Stage, number: usize, release: usize) {
     });
 }
 
-async fn set(models: usize, days: usize, checks: &Arc<Mutex<Checks>>) -> Stage {
-    let checking = Arc::clone(checks);
+/// Shows requests to the invariants of the scenarios.
+struct Ears(Arc<Mutex<Watchdog>>);
+
+impl Observer for Ears {
+    fn answered(&mut self, record: &RequestRecord) {
+        self.0.lock().unwrap().hear(record);
+    }
+}
+
+async fn set(models: usize, days: usize, checks: &Arc<Mutex<Checks>>, watchdog: Option<&Arc<Mutex<Watchdog>>>) -> Stage {
+    let (checking, watching) = (Arc::clone(checks), watchdog.cloned());
     let stage = Stage::set(1, settings(models), |simulation| {
-        simulation.observe(Box::new(move |commit, cluster| checking.lock().unwrap().see(commit, cluster)));
+        simulation.observe(Box::new(move |commit, cluster| {
+            checking.lock().unwrap().see(commit);
+            if let Some(watchdog) = &watching {
+                watchdog.lock().unwrap().see(commit, cluster);
+            }
+        }));
     })
     .await;
+    if let Some(watchdog) = watchdog {
+        let ears = Ears(Arc::clone(watchdog));
+        stage.server.with(|state| state.front.observers.push(Box::new(ears)));
+    }
     stage.make_gateway_class();
     let versions: Vec<String> = (0..=release_of(0, days * 24, models)).map(version).collect();
     for number in 0..models.div_ceil(PER_NAMESPACE) {
@@ -169,10 +203,11 @@ impl Progress {
     }
 }
 
-async fn play(models: usize, days: usize) {
+async fn play(models: usize, days: usize, all: bool) {
     println!("{models} models, {days} days");
     let checks = Arc::new(Mutex::new(Checks::new(PODS)));
-    let stage = set(models, days, &checks).await;
+    let watchdog = all.then(Arc::<Mutex<Watchdog>>::default);
+    let stage = set(models, days, &checks, watchdog.as_ref()).await;
     let options = Options { sources: metric_sources(&stage.service), ..Options::default() };
     let (operator, _) = stage.start_operator(&options);
     let mut progress = Progress { start: now(), last: now(), models };
@@ -207,13 +242,15 @@ async fn play(models: usize, days: usize) {
         (days * 86_400) as f64 / seconds
     );
     println!("  1,000 models for 30 days at this pace: {:.0} min", seconds * 30.0 / days as f64 * 1_000.0 / progress.models as f64 / 60.0);
-    let violations = &checks.lock().unwrap().violations;
+    let mut violations = std::mem::take(&mut checks.lock().unwrap().violations);
+    violations.extend(watchdog.iter().flat_map(|watchdog| watchdog.lock().unwrap().violations.clone()));
     assert!(violations.is_empty(), "{} violations, the first: {:#?}", violations.len(), &violations[..violations.len().min(5)]);
     println!("  nothing was violated");
 }
 
 fn main() {
+    let all = std::env::args().any(|argument| argument == "all");
     let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let (models, days) = (chosen.first().copied().unwrap_or(1_000), chosen.get(1).copied().unwrap_or(30));
-    stage::runtime().block_on(play(models, days));
+    stage::runtime().block_on(play(models, days, all));
 }

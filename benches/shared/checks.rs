@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
 
 use super::stage::OPERATOR;
@@ -48,7 +48,7 @@ impl Checks {
     }
 
     /// Checks a commit.
-    pub fn see(&mut self, commit: &Commit, _: &Cluster) {
+    pub fn see(&mut self, commit: &Commit) {
         self.counts.commits += 1;
         let found = match commit.resource.as_str() {
             "pods" => self.pod(commit),

@@ -16,8 +16,8 @@ use modelward::sim::simulation::{Settings, Simulation};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-/// Whom the ledgers take for the operator.
-pub const OPERATOR: &str = "operator";
+/// Whom ledgers and invariants take for the operator.
+pub const OPERATOR: &str = "system:serviceaccount:modelward:modelward";
 
 /// A simulated cluster that is served.
 pub struct Stage {

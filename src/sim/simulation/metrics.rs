@@ -30,6 +30,14 @@ impl Simulation {
         }
     }
 
+    /// The next look at routes and pods is one at everything.
+    #[cfg(test)]
+    pub(in crate::sim) fn forget_traffic_plans(&mut self) {
+        if let Some(traffic) = &mut self.traffic {
+            traffic.look_again();
+        }
+    }
+
     /// What is wrong with the metrics backend from now on; none: nothing.
     pub fn set_metrics_fault(&mut self, fault: Option<Fault>) {
         self.metrics_fault = fault;
