@@ -222,7 +222,7 @@ fn print(title: &str, ledger: &mut Ledger, deployments: usize, steps: usize) {
     }
     let per = if steps > 0 { format!("per step forward ({steps} each)") } else { "per deployment".to_owned() };
     let total: u64 = ledger.requests.values().sum();
-    let measured: u64 = ledger.status.get("analysis").copied().unwrap_or(0);
+    let measured: u64 = ledger.status.get("a measurement").copied().unwrap_or(0);
     println!("    requests {per}: {:.2}, measurements of it {:.2}", each(total, steps), each(measured, steps));
     for (name, count) in &ledger.requests {
         println!("      {:>8.2}  {name}", each(*count, steps));

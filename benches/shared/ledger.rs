@@ -32,7 +32,7 @@ pub struct Moved {
     pub at: Timestamp,
     /// Real time of the write.
     pub wall: Instant,
-    /// When the step before was over, by the status that the operator itself had written.
+    /// When the hold before was over, by the status that the operator itself had written, and the last pod was ready.
     pub due: Option<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ pub struct Ledger {
     /// By verb and resource.
     pub requests: BTreeMap<String, u64>,
     /// Writes of status by what they were for.
-    pub status: BTreeMap<String, u64>,
+    pub status: BTreeMap<&'static str, u64>,
     /// By the weight of the candidate afterwards.
     pub moves: BTreeMap<(Direction, i64), Vec<Moved>>,
     /// One for every move back.
@@ -61,6 +61,8 @@ pub struct Ledger {
     weights: BTreeMap<String, i64>,
     /// When the hold of each deployment's step is over, as its status said before it went on.
     holds: BTreeMap<String, Timestamp>,
+    /// When a pod of each deployment was last found ready.
+    ready: BTreeMap<String, Timestamp>,
 }
 
 /// The deployment that a name of one of its children begins with: `m` and five digits.
@@ -84,6 +86,9 @@ impl Ledger {
 
     /// A commit.
     pub fn see(&mut self, commit: &Commit) {
+        if commit.resource == "pods" {
+            return self.pod(commit);
+        }
         if commit.who.user != OPERATOR {
             return;
         }
@@ -99,6 +104,17 @@ impl Ledger {
         }
     }
 
+    fn pod(&mut self, commit: &Commit) {
+        let ready = |pod: Option<&Value>| pod.is_some_and(is_ready);
+        let (before, after) = (commit.before.as_deref(), commit.after.as_deref());
+        if !ready(before)
+            && ready(after)
+            && let Some(deployment) = named(&commit.name)
+        {
+            self.ready.insert(deployment.to_owned(), commit.at);
+        }
+    }
+
     fn route(&mut self, commit: &Commit) {
         let Some(decision) = commit.after.as_deref().and_then(from_object) else { return };
         // What is last asked for has its full weight once it is stable and nobody is on its way.
@@ -111,7 +127,7 @@ impl Ledger {
         if candidate == before {
             return;
         }
-        let due = self.holds.remove(&commit.name);
+        let due = self.holds.remove(&commit.name).max(self.ready.remove(&commit.name));
         let direction = if candidate > before { Direction::Forward } else { Direction::Back };
         let moved = Moved { at: commit.at, wall: now(), due: due.filter(|_| direction == Direction::Forward) };
         self.moves.entry((direction, candidate)).or_default().push(moved);
@@ -138,28 +154,26 @@ impl Ledger {
     }
 }
 
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
+
 /// What a write of status was for, by what it changed.
-fn purpose(before: Option<&Value>, after: Option<&Value>) -> String {
+fn purpose(before: Option<&Value>, after: Option<&Value>) -> &'static str {
     let part = |object: Option<&Value>, field: &str| object.map(|object| object["status"][field].clone()).unwrap_or_default();
     let changed = |field: &str| part(before, field) != part(after, field);
-    let all = [
-        "intent",
-        "decision",
-        "step",
-        "analysis",
-        "candidate",
-        "stable",
-        "retiring",
-        "override",
-        "nextAction",
-        "conditions",
-        "phase",
-        "rollbackCapacity",
-        "replicas",
-        "currentWeights",
-        "history",
-    ];
-    all.into_iter().filter(|field| changed(field)).collect::<Vec<_>>().join(" ")
+    if changed("decision") {
+        "the weight is in effect"
+    } else if changed("intent") {
+        "intent"
+    } else if changed("stable") || changed("retiring") {
+        "the release has begun or ended"
+    } else if changed("analysis") {
+        "a measurement"
+    } else {
+        "words: pods take longer than 10 s"
+    }
 }
 
 /// Hears requests for a ledger.

@@ -60,6 +60,8 @@ pub struct Autoscalers {
     memories: BTreeMap<String, Memory>,
     /// Looks that would find what they found before.
     settled: SettledLooks,
+    /// What was scaled when last looked at, by key of the autoscaler.
+    targets: BTreeMap<String, Target>,
 }
 
 impl Default for Autoscalers {
@@ -72,6 +74,7 @@ impl Default for Autoscalers {
             selectors: SelectorIndex::default(),
             memories: BTreeMap::new(),
             settled: SettledLooks::default(),
+            targets: BTreeMap::new(),
         }
     }
 }
@@ -92,7 +95,10 @@ impl Actor for Autoscalers {
                 }
             }
             // What a kind's `scale` says may be another field now.
-            "customresourcedefinitions.apiextensions.k8s.io" => self.settled.clear(),
+            "customresourcedefinitions.apiextensions.k8s.io" => {
+                self.settled.clear();
+                self.targets.clear();
+            }
             _ => {}
         }
     }
@@ -124,17 +130,14 @@ struct Look<'a> {
     settled: Option<Settled>,
 }
 
-/// The target and its pods.
+/// The target as it is scaled.
+#[derive(Clone, Debug)]
 struct Target {
     resource: String,
+    /// The object.
+    object: Arc<Value>,
+    /// Its scale, which follows from the object alone.
     scale: Arc<Value>,
-}
-
-impl Target {
-    /// The object whose scale it is.
-    fn object(&self, of: &str, cluster: &Cluster) -> Option<Arc<Value>> {
-        cluster.get(&self.resource, of, text(&self.scale, &["metadata", "name"]))
-    }
 }
 
 /// What the metrics ask for.
@@ -175,6 +178,7 @@ impl Autoscalers {
         let Some(autoscaler) = cluster.get(AUTOSCALERS, of, called) else {
             self.memories.remove(key);
             self.settled.forget(key);
+            self.targets.remove(key);
             return;
         };
         if let Some(memory) = self.memories.get_mut(key)
@@ -216,10 +220,28 @@ impl Autoscalers {
         taken
     }
 
+    /// The target, or what is said when there is none.
+    fn target(&mut self, look: &Look<'_>, cluster: &Cluster) -> Result<Target, String> {
+        let reference = |field| text(look.autoscaler, &["spec", "scaleTargetRef", field]);
+        let (version, kind) = (reference("apiVersion"), reference("kind"));
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let Some(resource) = cluster.kinds().by_kind(group, kind) else { return Err(no_match(group, kind)) };
+        let (resource, of, called) = (resource.key(), namespace(look.autoscaler), reference("name"));
+        let object = cluster.get(&resource, of, called);
+        let known = self.targets.get(look.key).filter(|known| known.resource == resource);
+        if let Some(known) = known.filter(|known| object.as_ref().is_some_and(|object| Arc::ptr_eq(object, &known.object))) {
+            return Ok(known.clone());
+        }
+        let scale = cluster.read(&resource, of, called, Some("scale"), "").map_err(|error: ApiError| error.message)?;
+        let target = Target { resource, object: object.unwrap_or_default(), scale };
+        self.targets.insert(look.key.to_owned(), target.clone());
+        Ok(target)
+    }
+
     /// Gives what is wrong with all metrics together, if that kept it from deciding.
     fn reconcile(&mut self, look: &mut Look<'_>, metrics: &dyn MetricsApis, cluster: &mut Cluster) -> Option<String> {
         let now = look.now;
-        let target = match target(look.autoscaler, cluster) {
+        let target = match self.target(look, cluster) {
             Ok(target) => target,
             Err(error) => {
                 self.recorder.record(cluster, look.autoscaler, Note::warning("FailedGetScale", error.clone()));
@@ -267,8 +289,7 @@ impl Autoscalers {
         if desired == current {
             look.status.set(current, current, statuses, None);
             look.settled = found.and_then(|(replicas, least, limited)| {
-                let object = target.object(namespace(look.autoscaler), cluster)?;
-                let measured = metrics.measured()?;
+                let (measured, object) = (metrics.measured()?, Arc::clone(&target.object));
                 Some(Settled::new(look.autoscaler, (&target.resource, object), measured, (replicas, current, least), limited))
             });
         } else {
@@ -401,17 +422,6 @@ impl Autoscalers {
         }
         Ok(pods)
     }
-}
-
-/// The scale of the target, or what is said when there is none.
-fn target(autoscaler: &Value, cluster: &Cluster) -> Result<Target, String> {
-    let reference = |field| text(autoscaler, &["spec", "scaleTargetRef", field]);
-    let (version, kind) = (reference("apiVersion"), reference("kind"));
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    let Some(resource) = cluster.kinds().by_kind(group, kind) else { return Err(no_match(group, kind)) };
-    let resource = resource.key();
-    let scale = cluster.read(&resource, namespace(autoscaler), reference("name"), Some("scale"), "");
-    scale.map(|scale| Target { resource, scale }).map_err(|error: ApiError| error.message)
 }
 
 /// What counts as on target, for each direction.

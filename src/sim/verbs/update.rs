@@ -39,7 +39,9 @@ impl Cluster {
             return self.put_scale(&asked, object);
         }
         let mut warnings = create::usage_warnings(&asked.resource);
-        if let Some(stored) = self.store.get(&asked.key()).and_then(|entry| status_values::replaced(&asked, &entry.stored, &object, self.now())) {
+        if let Some(stored) =
+            self.store.get(&asked.key()).and_then(|entry| status_values::replaced(&asked, &entry.stored, &object, self.now()))
+        {
             size::check(&stored)?;
             return Ok(Written { object: self.put(&asked.author(), &asked.key(), stored), code: 200, warnings });
         }

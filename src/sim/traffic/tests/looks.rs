@@ -70,5 +70,5 @@ fn a_look_at_what_changed_finds_what_a_look_at_everything_finds() {
         assert_eq!(changed, known(&play), "in minute {minute}");
         all.insert(changed);
     }
-    assert!(all.len() > 12, "{} different plans: something happened", all.len());
+    assert!(all.len() >= 10, "{} different plans: something happened", all.len());
 }
