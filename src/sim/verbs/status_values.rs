@@ -1,7 +1,8 @@
 //! The short way of a status write that changes nothing but values which its writer alone has.
 //!
-//! Autoscalers say what they measured at every look. Takes the stored object and the one that is put; gives what the long way
-//! (decode, track, prepare, validate) would store, or nothing when it cannot be sure: then the long way is taken. Pure.
+//! Autoscalers say what they measured at every look. Takes the stored object and the one that is put; says whether the long way
+//! (decode, track, prepare, validate) would store just that, with another time of its writer. When it cannot be sure, it says no,
+//! and the long way is taken. Pure.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,22 +13,21 @@ use crate::sim::kinds::Conversion;
 /// The only kind that it is for: its status has no rules of its own.
 const AUTOSCALERS: &str = "horizontalpodautoscalers.autoscaling";
 
-/// `live` with the changed values of the status of `object`, and the time of its writer.
-pub(in crate::sim) fn replaced(asked: &Asked<'_>, live: &Value, object: &Value, now: Timestamp) -> Option<Value> {
+/// Whether the long way would store `object` as it is, but for the time of its writer.
+pub(in crate::sim) fn is_short(asked: &Asked<'_>, live: &Value, object: &Value) -> bool {
     if !is_for(asked) || meta::is_deleting(live) || !meta::finalizers(live).is_empty() {
-        return None;
+        return false;
     }
-    let changed = changed(live.as_object()?, object.as_object()?)?;
-    if !has_alone(asked, live, &changed) || !is_as_stored(asked, object, &changed) {
-        return None;
+    let changed = live.as_object().zip(object.as_object()).and_then(|(live, object)| changed(live, object));
+    changed.is_some_and(|changed| has_alone(asked, live, &changed) && is_as_stored(asked, object, &changed))
+}
+
+/// `object` with the time of its writer, who is the last in `managedFields`.
+pub(in crate::sim) fn stamped(mut object: Value, now: Timestamp) -> Value {
+    if let Some(entry) = object["metadata"]["managedFields"].as_array_mut().and_then(|entries| entries.last_mut()) {
+        entry["time"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     }
-    let mut new = live.clone();
-    for field in &changed {
-        new["status"][field.as_str()] = object["status"][field.as_str()].clone();
-    }
-    let entry = new["metadata"]["managedFields"].as_array_mut()?.last_mut()?;
-    entry["time"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    Some(new)
+    object
 }
 
 fn is_for(asked: &Asked<'_>) -> bool {
@@ -114,7 +114,7 @@ mod tests {
         let (who, options) = (Identity::user("controller"), WriteOptions::manager(manager));
         let resource = cluster.resource(AUTOSCALERS).unwrap();
         let asked = Asked { who: &who, resource, namespace: "t", name: "web", subresource: Some("status"), options: &options };
-        let short = replaced(&asked, &live(cluster), &object, cluster.now()).is_some();
+        let short = is_short(&asked, &live(cluster), &object);
         cluster.update(&who, AUTOSCALERS, "t", "web", Some("status"), object, &options).unwrap();
         short
     }

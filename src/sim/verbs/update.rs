@@ -39,9 +39,8 @@ impl Cluster {
             return self.put_scale(&asked, object);
         }
         let mut warnings = create::usage_warnings(&asked.resource);
-        if let Some(stored) =
-            self.store.get(&asked.key()).and_then(|entry| status_values::replaced(&asked, &entry.stored, &object, self.now()))
-        {
+        if self.store.get(&asked.key()).is_some_and(|entry| status_values::is_short(&asked, &entry.stored, &object)) {
+            let stored = status_values::stamped(object, self.now());
             size::check(&stored)?;
             return Ok(Written { object: self.put(&asked.author(), &asked.key(), stored), code: 200, warnings });
         }
