@@ -12,10 +12,15 @@ fn scaled(arena: &Arena, version: &str, split: Split) -> Value {
     let mut object = canary(arena, version, split);
     object["spec"].as_object_mut().unwrap().remove("replicas");
     object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": 25, "holdUntil": "Promoted"}]);
+    object["spec"]["autoscaling"] = by_hpa();
+    object
+}
+
+/// 2 to 10 pods, one for each ten that wait.
+pub fn by_hpa() -> Value {
     // At once: an autoscaler by default waits five minutes before it takes pods away.
     let behavior = json!({"scaleDown": {"stabilizationWindowSeconds": 0}});
-    object["spec"]["autoscaling"] = json!({"minReplicas": 2, "maxReplicas": 10, "hpa": {"metrics": [metric()], "behavior": behavior}});
-    object
+    json!({"minReplicas": 2, "maxReplicas": 10, "hpa": {"metrics": [metric()], "behavior": behavior}})
 }
 
 /// The same, by KEDA and from nothing.

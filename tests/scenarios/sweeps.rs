@@ -224,6 +224,10 @@ kills! {
     rollback_by_route_killed_after_any_request_comes_to_the_same_end: ROUTE_ROLLBACK After;
     rollback_by_pods_killed_before_any_request_comes_to_the_same_end: PODS_ROLLBACK Before;
     rollback_by_pods_killed_after_any_request_comes_to_the_same_end: PODS_ROLLBACK After;
+    autoscaled_by_route_killed_before_any_request_comes_to_the_same_end: ROUTE_SCALED Before;
+    autoscaled_by_route_killed_after_any_request_comes_to_the_same_end: ROUTE_SCALED After;
+    autoscaled_by_pods_killed_before_any_request_comes_to_the_same_end: PODS_SCALED Before;
+    autoscaled_by_pods_killed_after_any_request_comes_to_the_same_end: PODS_SCALED After;
     failing_by_route_killed_before_any_request_never_gives_weight_back: ROUTE_FAILING Before;
     failing_by_route_killed_after_any_request_never_gives_weight_back: ROUTE_FAILING After;
 }
@@ -274,6 +278,12 @@ faults! {
     rollback_by_pods_comes_to_the_same_end_whatever_a_request_is_answered: PODS_ROLLBACK ANSWERS;
     rollback_by_pods_comes_to_the_same_end_whatever_becomes_of_an_event: PODS_ROLLBACK NEWS;
     rollback_by_pods_comes_to_the_same_end_whatever_old_state_a_new_process_sees: PODS_ROLLBACK STALE;
+    autoscaled_by_route_comes_to_the_same_end_whatever_a_request_is_answered: ROUTE_SCALED ANSWERS;
+    autoscaled_by_route_comes_to_the_same_end_whatever_becomes_of_an_event: ROUTE_SCALED NEWS;
+    autoscaled_by_route_comes_to_the_same_end_whatever_old_state_a_new_process_sees: ROUTE_SCALED STALE;
+    autoscaled_by_pods_comes_to_the_same_end_whatever_a_request_is_answered: PODS_SCALED ANSWERS;
+    autoscaled_by_pods_comes_to_the_same_end_whatever_becomes_of_an_event: PODS_SCALED NEWS;
+    autoscaled_by_pods_comes_to_the_same_end_whatever_old_state_a_new_process_sees: PODS_SCALED STALE;
     failing_by_route_comes_to_the_same_end_whatever_a_request_is_answered: ROUTE_FAILING ANSWERS;
     failing_by_route_comes_to_the_same_end_whatever_becomes_of_an_event: ROUTE_FAILING NEWS;
     failing_by_route_comes_to_the_same_end_whatever_old_state_a_new_process_sees: ROUTE_FAILING STALE;

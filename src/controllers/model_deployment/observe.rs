@@ -14,7 +14,7 @@ use crate::domain::settings::ScalerKind;
 use crate::resources::Owner;
 use crate::resources::revision::{FAILED, Recorded, SERVED};
 use crate::resources::service::preview_name;
-use crate::runtime::cache::{Cache, CacheState, Entry};
+use crate::runtime::cache::{Cache, Entry};
 use crate::runtime::key::ObjectKey;
 
 /// The caches that the controller reads.
@@ -175,7 +175,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         former_route,
         rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
         gateway_api: routes.is_complete(),
-        keda: caches.scaled_objects.state() != CacheState::Absent,
+        keda: caches.scaled_objects.is_complete(),
         orphans: gathered.orphans,
         unowned: gathered.unowned,
         owner: gathered.owner,

@@ -54,6 +54,10 @@ impl EndState {
                 objects.insert(format!("{kind} {name}"), normal(&object));
             }
         }
+        // What an autoscaler says of itself depends on when it looked.
+        for scaler in cluster.list("horizontalpodautoscalers.autoscaling", Some(namespace)) {
+            objects.insert(format!("scaler {}", scaler["metadata"]["name"]), scaler["spec"].clone());
+        }
         for pod in cluster.list("pods", Some(namespace)) {
             let revision = pod["metadata"]["labels"]["modelward.dev/revision"].as_str().unwrap_or_default();
             let count = objects.entry(format!("pods of {revision}")).or_insert(Value::from(0));

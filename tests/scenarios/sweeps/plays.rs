@@ -34,6 +34,8 @@ enum Fate {
     Failing,
     /// It takes over at once, and somebody asks for the one before.
     GoneBack,
+    /// It takes over, and an autoscaler decides how many pods there are.
+    Scaled,
 }
 
 /// A scenario to sweep.
@@ -55,6 +57,9 @@ pub const PODS_ABORT: Play = Play { name: "pods-abort", split: Split::Pods, fate
 pub const ROUTE_NEVER_READY: Play = Play { name: "route-never-ready", split: Split::Route, fate: Fate::NeverReady, every: false };
 pub const ROUTE_FAILING: Play = Play { name: "route-failing", split: Split::Route, fate: Fate::Failing, every: true };
 pub const PODS_NEVER_READY: Play = Play { name: "pods-never-ready", split: Split::Pods, fate: Fate::NeverReady, every: false };
+
+pub const ROUTE_SCALED: Play = Play { name: "route-scaled", split: Split::Route, fate: Fate::Scaled, every: false };
+pub const PODS_SCALED: Play = Play { name: "pods-scaled", split: Split::Pods, fate: Fate::Scaled, every: false };
 
 pub const ROUTE_ROLLBACK: Play = Play { name: "route-rollback", split: Split::Route, fate: Fate::GoneBack, every: true };
 pub const PODS_ROLLBACK: Play = Play { name: "pods-rollback", split: Split::Pods, fate: Fate::GoneBack, every: true };
@@ -111,8 +116,17 @@ impl User<'_> {
             arena.numbers.fails("1.1.0", 0.5);
             arena.numbers.requests(&[(To::Everybody, 40.0)]);
         }
+        if play.fate == Fate::Scaled {
+            self.queues("stable").await?;
+            self.until("four pods", |object| at(object, "/status/stable/ready") == 4).await?;
+        }
         self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.1.0", play));
         match play.fate {
+            Fate::Scaled => {
+                self.queues("candidate").await?;
+                let done = |object: &Value| at(object, "/status/stable/version") == "1.1.0" && at(object, "/status/stable/ready") == 4;
+                self.until("the new version serves with as many pods", |object| done(object) && phase(object) == "Active").await?;
+            }
             Fate::TakesOver | Fate::SpeaksGrpc => {
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
                     .await?;
@@ -136,7 +150,7 @@ impl User<'_> {
                 self.apply("rollbacks.modelward.dev", "Rollback", json!({"metadata": {"name": "back"}, "spec": spec}));
                 self.until("it is back", |object| phase(object) == "RolledBack" && at(object, "/status/stable/version") == "1.0.0").await?;
             }
-            Fate::NeverReady | Fate::Failing => self.until("it is taken back", |object| phase(object) == "RolledBack").await?,
+            Fate::NeverReady | Fate::Failing => drop(self.until("it is taken back", |object| phase(object) == "RolledBack").await?),
         }
         Ok(())
     }
@@ -155,6 +169,10 @@ impl User<'_> {
                 false => object["spec"]["traffic"]["http"] = json!({"retry": {"attempts": 2}}),
             }
         }
+        if play.fate == Fate::Scaled {
+            object["spec"].as_object_mut().unwrap().remove("replicas");
+            object["spec"]["autoscaling"] = crate::autoscaling::by_hpa();
+        }
         if play.fate == Fate::Switched {
             object["spec"]["strategy"] = json!({"type": "BlueGreen"});
         }
@@ -166,6 +184,14 @@ impl User<'_> {
             object["spec"]["analysis"] = json!({"profile": "generic", "interval": "10s", "failureLimit": 2, "metrics": metrics});
         }
         if play.fate == Fate::NeverReady && version == "1.1.0" { with_startup(object, "never", "60s") } else { object }
+    }
+
+    /// Work for four pods waits for the revision of a side, once there is one.
+    async fn queues(&self, side: &str) -> Result<(), String> {
+        let name = format!("/status/{side}/revision");
+        let revision = self.until("a revision", |object| at(object, &name).is_string()).await?;
+        self.0.arena("play").load.queue(at(&revision, &name).as_str().unwrap(), 38);
+        Ok(())
     }
 
     fn apply(&self, resource: &str, kind: &str, mut object: Value) {
@@ -184,14 +210,14 @@ impl User<'_> {
         self.0.cluster(|cluster| cluster.patch(&Identity::user("admin"), resource, "play", name, None, patch, &options)).unwrap();
     }
 
-    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Result<(), String> {
+    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Result<Value, String> {
         let mut last = Value::Null;
         for _ in 0..LOOKS_MAX {
             let object = self.0.cluster(|cluster| cluster.get("modeldeployments.modelward.dev", "play", "chat"));
             last = object.map_or(Value::Null, |object| (*object).clone());
             let current = at(&last, "/status/observedGeneration") == at(&last, "/metadata/generation");
             if current && reached(&last) {
-                return Ok(());
+                return Ok(last);
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
