@@ -4,9 +4,6 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use kube::Client;
-
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope, deployment_index};
 use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
@@ -24,6 +21,8 @@ use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
 use crate::runtime::key::ObjectKey;
 use crate::runtime::queue::Limits;
 use crate::runtime::telemetry::metrics::Metrics;
+use jiff::SignedDuration;
+use kube::Client;
 
 /// A Model's status follows its deployments after so long: a rollout changes them often.
 const MODEL_DELAY: SignedDuration = SignedDuration::from_secs(1);

@@ -67,6 +67,8 @@ pub enum Acceptance {
     Pending,
     /// Not taken: its words.
     Refused(String),
+    /// There is nothing that could take it, in words: the kind of route is not installed.
+    Missing(String),
 }
 
 /// The split as the cluster has it.

@@ -258,6 +258,12 @@ impl<W: Watched> Cache<W> {
         self.health().state.clone()
     }
 
+    /// Whether the rows are the whole truth of some moment: not before the first list, and not while the kind is absent.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.health().complete
+    }
+
     /// Calls `listener` after every change, in the order of keys for the changes of one list. It must be quick and must not
     /// block: it runs on the watch, and inside the pass whose write made the change.
     pub fn on_change(&self, listener: impl Fn(&Change<W::Row>) + Send + Sync + 'static) {

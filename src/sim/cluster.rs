@@ -99,7 +99,7 @@ impl Cluster {
     /// One object; `resource` is `plural.group` (core: `plural`), optionally with `/version`.
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let resource = self.kinds.by_key(resource)?;
-        let entry = self.store.get(&ObjectKey::new(&resource.storage_key, namespace, name))?;
+        let entry = self.store.find(&resource.storage_key, namespace, name)?;
         Some(crate::sim::verbs::convert::from_stored(resource, &entry.served))
     }
 

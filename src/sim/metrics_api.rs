@@ -73,8 +73,22 @@ pub struct CustomQuery<'a> {
     pub selector: &'a Labels,
 }
 
+/// Names what was measured of resources: as long as it is the same, every pod's sample is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// End of the last window.
+    pub until: Timestamp,
+    /// How often something else changed that samples follow from.
+    pub changes: u64,
+}
+
 /// Whoever answers for the metrics APIs.
 pub trait MetricsApis {
+    /// Names all samples of resources as they are now; none: they may differ from one question to the next.
+    fn measured(&self) -> Option<Measured> {
+        None
+    }
+
     /// What a pod uses; none: it has no sample.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub use self::http::respond;
 pub use self::labels::Labels;
 pub use self::matcher::Matcher;
 pub use self::query::{ErrorType, Options, QueryError, label_names, label_values, query, query_range, series};
-pub use self::storage::{AppendError, STALE_NAN_BITS, Storage, is_stale};
+pub use self::storage::{AppendError, Place, STALE_NAN_BITS, Storage, is_stale};
 
 #[cfg(test)]
 mod tests;

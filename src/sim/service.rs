@@ -41,6 +41,12 @@ pub trait World: Send {
     fn settle(&mut self);
     /// When something happens next by itself.
     fn next_due(&mut self) -> Option<Timestamp>;
+    /// When something happens next that may be seen by those who ask nothing, as an event of a watch. What is due before may happen
+    /// late, as long as it has happened when somebody asks: [`World::advance`] keeps the order and the times.
+    fn next_seen(&mut self) -> Option<Timestamp> {
+        self.next_due()
+    }
+
     /// Lets time pass up to `to`; what is due happens, in order.
     fn advance(&mut self, to: Timestamp);
 

@@ -39,6 +39,8 @@ pub struct Simulation {
     traffic: Option<Traffic>,
     metrics_fault: Option<backend::Fault>,
     metrics_servers: MetricsServers,
+    /// How often machines, profiles, traffic or samples that were set have changed: what pods use follows from them.
+    usage_changes: u64,
 }
 
 impl World for Simulation {
@@ -52,6 +54,11 @@ impl World for Simulation {
 
     fn next_due(&mut self) -> Option<Timestamp> {
         Self::next_due(self)
+    }
+
+    /// Traffic changes no object: it is caught up with when somebody asks.
+    fn next_seen(&mut self) -> Option<Timestamp> {
+        [self.schedule.next_due(), self.cluster.next_deadline()].into_iter().flatten().min()
     }
 
     fn advance(&mut self, to: Timestamp) {
@@ -112,6 +119,7 @@ impl Simulation {
             traffic: None,
             metrics_fault: None,
             metrics_servers: MetricsServers::default(),
+            usage_changes: 0,
         }
     }
 
@@ -154,6 +162,9 @@ impl Simulation {
             for observer in &mut self.observers {
                 observer(&commit, &self.cluster);
             }
+            if let Some(traffic) = &mut self.traffic {
+                traffic.notice(&commit);
+            }
             self.show(&commit);
         }
     }
@@ -178,7 +189,9 @@ impl Simulation {
     /// Lets time pass up to `to` (the past is now): everything that is due happens, in order.
     pub fn advance(&mut self, to: Timestamp) {
         self.settle();
-        while let Some(due) = self.next_due().filter(|due| *due <= to) {
+        loop {
+            self.run_traffic(to);
+            let Some(due) = self.next_due().filter(|due| *due <= to) else { break };
             self.run_instant(due);
         }
         self.run_instant(to.max(self.cluster.now()));
@@ -206,6 +219,21 @@ impl Simulation {
         if let (Some(traffic), Some(actors)) = (&mut self.traffic, &self.actors) {
             traffic.run(at, &self.cluster, actors);
         }
+    }
+
+    /// The instants up to `to` at which nothing but traffic is due, as far as they come before everything else.
+    fn run_traffic(&mut self, to: Timestamp) {
+        let (Some(traffic), Some(actors)) = (&mut self.traffic, &self.actors) else { return };
+        let other = [self.schedule.next_due(), self.cluster.next_deadline()].into_iter().flatten().min();
+        while let Some(due) = traffic.next_due().filter(|due| *due <= to && other.is_none_or(|other| *due < other)) {
+            self.cluster.set_now(due);
+            self.cluster.tick();
+            if self.cluster.has_commits() {
+                break;
+            }
+            traffic.run(due, &self.cluster, actors);
+        }
+        self.schedule.set_now(self.cluster.now());
     }
 
     fn run_actors(&mut self) {

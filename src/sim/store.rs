@@ -79,7 +79,12 @@ impl Store {
 
     /// The object at a key.
     pub fn get(&self, key: &ObjectKey) -> Option<&Entry> {
-        self.tables.get(&key.resource)?.objects.get(&key.place())
+        self.find(&key.resource, &key.namespace, &key.name)
+    }
+
+    /// The object of a resource (by its storage key) with this namespace and name.
+    pub fn find(&self, resource: &str, namespace: &str, name: &str) -> Option<&Entry> {
+        self.tables.get(resource)?.objects.get(&(namespace.to_owned(), name.to_owned()))
     }
 
     /// The objects of a resource, shared with the store until the next write.

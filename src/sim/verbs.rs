@@ -23,6 +23,7 @@ pub(in crate::sim) mod read;
 pub(in crate::sim) mod scale;
 pub(in crate::sim) mod service;
 pub(in crate::sim) mod size;
+pub(in crate::sim) mod status_values;
 pub(in crate::sim) mod update;
 pub(in crate::sim) mod validate;
 

@@ -15,6 +15,7 @@ mod edits;
 mod fixtures;
 mod gates;
 mod gateway;
+mod gateway_lost;
 mod invariants;
 mod load;
 mod neighbours;

@@ -2,6 +2,7 @@
 
 mod bookkeeping;
 mod evidence;
+mod faults;
 mod ownership;
 mod requests;
 mod rollbacks;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use crate::arena::{Arena, at};
 use crate::fixtures::{Split, canary, serving};
 use crate::invariants::OPERATOR;
+use crate::invariants::sight::Delivered;
 use crate::numbers::To;
 use crate::simulated::{Stage, runtime};
 
@@ -42,6 +44,7 @@ enum Ground {
 fn seen(ground: Ground, plant: impl AsyncFnOnce(&Stage)) -> BTreeSet<String> {
     runtime().block_on(async {
         let stage = Stage::set(1).await;
+        stage.watchdog.lock().unwrap().delivered = Some(Delivered::default());
         stage.make_namespace("play");
         let (operator, _) = stage.start_operator(None);
         prepare(&stage, ground).await;

@@ -278,3 +278,14 @@ faults! {
     failing_by_route_comes_to_the_same_end_whatever_becomes_of_an_event: ROUTE_FAILING NEWS;
     failing_by_route_comes_to_the_same_end_whatever_old_state_a_new_process_sees: ROUTE_FAILING STALE;
 }
+
+#[test]
+fn operator_that_never_looks_again_is_seen() {
+    if !matches!(extent(), Extent::Usual | Extent::All) {
+        return;
+    }
+    let fault = Fault::News(News::Lost);
+    let last = plays::run(&plays::PODS, None, rest(fault)).trace.events - 1;
+    let run = plays::run(&plays::PODS, Some((fault, last)), rest(fault));
+    assert!(run.violations.iter().any(|violation| violation.starts_with("L6")), "{:?}", run.violations);
+}

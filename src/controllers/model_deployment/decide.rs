@@ -228,7 +228,7 @@ fn live_route(observed: &Observed, valid: &Valid) -> Live {
     let Some(seen) = observed.route.as_ref().filter(|seen| !seen.entry.deleting) else {
         let kind = route::kind(valid.traffic.protocol);
         let missing = format!("the {kind} kind of the Gateway API is not installed: install it, or remove spec.traffic.gateways");
-        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Refused(missing) };
+        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Missing(missing) };
         return Live { decision: None, intact: false, acceptance };
     };
     let decision = traffic::from_object(&seen.object).filter(Decision::is_sound);

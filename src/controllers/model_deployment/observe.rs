@@ -133,7 +133,7 @@ pub struct Observed {
     pub former_route: Option<Seen>,
     /// Its Rollbacks, by name.
     pub rollbacks: Vec<Arc<Rollback>>,
-    /// The Gateway API is installed, with the kind of route that the spec asks for.
+    /// The Gateway API is installed, with the kind of route that the spec asks for, and all of these routes are known.
     pub gateway_api: bool,
     /// KEDA's kinds are installed.
     pub keda: bool,
@@ -174,7 +174,7 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         route,
         former_route,
         rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
-        gateway_api: routes.state() != CacheState::Absent,
+        gateway_api: routes.is_complete(),
         keda: caches.scaled_objects.state() != CacheState::Absent,
         orphans: gathered.orphans,
         unowned: gathered.unowned,

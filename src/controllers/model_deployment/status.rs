@@ -69,7 +69,7 @@ fn next_action(plan: &Plan) -> api::NextAction {
     use api::NextActionKind as Kind;
     let what = match (plan.state, plan.reason.code) {
         (_, "WaitingForPods" | "SurgeBlocked" | "PodsNotReady" | "WaitingForOldPods") => Kind::WaitForPods,
-        (_, "WaitingForRoute" | "RouteNotAccepted") => Kind::WaitForRoute,
+        (_, "WaitingForRoute" | "RouteNotAccepted" | "GatewayApiMissing") => Kind::WaitForRoute,
         (_, "WaitingForPromotion" | "Paused") => Kind::WaitForCommand,
         (State::RollingBack, _) => Kind::GoBack,
         (State::Progressing | State::Holding, _) => Kind::Advance,
@@ -266,7 +266,7 @@ fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probe
     let idle = valid.settings.replicas == 0 && plan.record.is_some();
     let mut wanted = vec![
         Wanted::new(conditions::READY, settled, ready_reason, &message),
-        available(serving || idle),
+        available(observed, valid, serving || idle),
         Wanted::new(conditions::RECONCILING, !settled && !stuck, if settled || stuck { reason::DONE } else { code }, &message),
         Wanted::new(conditions::STALLED, stuck, if stuck { code } else { reason::NOT_STALLED }, if stuck { &message } else { "" }),
     ];
@@ -306,7 +306,10 @@ fn serves(observed: &Observed, plan: &Plan) -> bool {
     weighted.flat_map(|(_, seen)| &seen.pods).any(|entry| entry.row.as_ref().is_ok_and(|pod| pod.ready))
 }
 
-fn available(serving: bool) -> Wanted {
+fn available(observed: &Observed, valid: &Valid, serving: bool) -> Wanted {
+    if valid.settings.traffic == TrafficMode::Gateway && !observed.gateway_api {
+        return Wanted::new(conditions::AVAILABLE, false, reason::GATEWAY_API_MISSING, "no route can lead to any pod");
+    }
     match serving {
         true => Wanted::new(conditions::AVAILABLE, true, reason::SERVING, "at least one pod that takes traffic is ready"),
         false => Wanted::new(conditions::AVAILABLE, false, reason::NOTHING_READY, "no pod that takes traffic is ready"),

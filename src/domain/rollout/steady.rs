@@ -79,6 +79,7 @@ fn route_missing(situation: &Situation<'_>, record: &Record) -> Option<(State, R
         Acceptance::Refused(why) => {
             Some((State::Degraded, Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"))))
         }
+        Acceptance::Missing(what) => Some((State::Degraded, Reason::new("GatewayApiMissing", what.clone()))),
         Acceptance::Pending => {
             let state = if record.history.is_empty() { State::Deploying } else { State::Progressing };
             Some((state, Reason::new("WaitingForRoute", "the gateway has not taken the route yet")))

@@ -11,6 +11,7 @@ mod limits;
 mod memory;
 mod metric;
 mod pods;
+mod settled;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use self::calculator::Tolerance;
 use self::limits::{Limited, Wanted, limit};
 use self::memory::Memory;
 use self::metric::{Failed, Found, Scene, no_match};
+use self::settled::{Settled, SettledLooks};
 use self::status::Status;
 use super::client::Client;
 use super::events::{Note, Recorder};
@@ -56,6 +58,10 @@ pub struct Autoscalers {
     /// What each autoscaler selected when it last asked for metrics.
     selectors: SelectorIndex,
     memories: BTreeMap<String, Memory>,
+    /// Looks that would find what they found before.
+    settled: SettledLooks,
+    /// What was scaled when last looked at, by key of the autoscaler.
+    targets: BTreeMap<String, Target>,
 }
 
 impl Default for Autoscalers {
@@ -67,6 +73,8 @@ impl Default for Autoscalers {
             pods: LabelIndex::default(),
             selectors: SelectorIndex::default(),
             memories: BTreeMap::new(),
+            settled: SettledLooks::default(),
+            targets: BTreeMap::new(),
         }
     }
 }
@@ -81,9 +89,15 @@ impl Actor for Autoscalers {
             AUTOSCALERS => self.notice_autoscaler(commit, schedule),
             "pods" => {
                 let (before, after) = (commit.before.as_deref(), commit.after.as_deref());
+                self.unsettle(&commit.namespace, [before, after]);
                 if before.and_then(labels) != after.and_then(labels) || before.is_none() || after.is_none() {
                     self.pods.note(&commit.namespace, &commit.name, before, after);
                 }
+            }
+            // What a kind's `scale` says may be another field now.
+            "customresourcedefinitions.apiextensions.k8s.io" => {
+                self.settled.clear();
+                self.targets.clear();
             }
             _ => {}
         }
@@ -112,11 +126,17 @@ struct Look<'a> {
     now: Timestamp,
     /// The same metrics would change something at the next look.
     pending: bool,
+    /// What it found, if it did nothing and time alone changes nothing of it.
+    settled: Option<Settled>,
 }
 
-/// The target and its pods.
+/// The target as it is scaled.
+#[derive(Clone, Debug)]
 struct Target {
     resource: String,
+    /// The object.
+    object: Arc<Value>,
+    /// Its scale, which follows from the object alone.
     scale: Arc<Value>,
 }
 
@@ -125,12 +145,27 @@ struct Computed {
     replicas: i64,
     metric: String,
     statuses: Vec<Value>,
+    /// The same pods with the same samples ask for the same at any later time.
+    timeless: bool,
 }
 
 impl Autoscalers {
+    /// A pod has changed: those who select it look again.
+    fn unsettle(&mut self, of: &str, pods: [Option<&Value>; 2]) {
+        if self.settled.is_empty() {
+            return;
+        }
+        for pod in pods.into_iter().flatten() {
+            for called in self.selectors.selecting(of, labels(pod)) {
+                self.settled.forget(&key(of, &called));
+            }
+        }
+    }
+
     fn notice_autoscaler(&mut self, commit: &Commit, schedule: &mut Schedule) {
         if commit.change == Change::Deleted {
             self.selectors.note(&commit.namespace, &commit.name, None);
+            self.settled.clear();
         }
         if written(commit.before.as_ref()) != written(commit.after.as_ref()) {
             schedule.after(PERIOD, &key(&commit.namespace, &commit.name));
@@ -142,14 +177,26 @@ impl Autoscalers {
         let (of, called) = object::split_key(key);
         let Some(autoscaler) = cluster.get(AUTOSCALERS, of, called) else {
             self.memories.remove(key);
+            self.settled.forget(key);
+            self.targets.remove(key);
             return;
         };
-        let mut look = Look { autoscaler: &autoscaler, key, status: Status::of(&autoscaler), now: cluster.now(), pending: false };
+        if let Some(memory) = self.memories.get_mut(key)
+            && let Some(pending) = self.settled.again(key, &autoscaler, metrics.measured(), memory, cluster)
+        {
+            return if pending { schedule.after(PERIOD, key) } else { schedule.poll(PERIOD, key) };
+        }
+        self.settled.forget(key);
+        let status = Status::of(&autoscaler);
+        let mut look = Look { autoscaler: &autoscaler, key, status, now: cluster.now(), pending: false, settled: None };
         let before = look.status.clone();
         let trouble = self.reconcile(&mut look, metrics, cluster);
         let changed = look.status != before;
-        if changed {
-            self.write_status(&autoscaler, &look.status, cluster);
+        let settled = look.settled.take();
+        let said = !changed || self.write_status(&autoscaler, &look.status, cluster);
+        // Its own words change nothing of what it sees.
+        if let (true, Some(settled), Some(written)) = (said, settled, cluster.get(AUTOSCALERS, of, called)) {
+            self.settled.keep(key, settled.of(written));
         }
         // Upstream says this last, after the status.
         if let Some(trouble) = trouble {
@@ -162,16 +209,39 @@ impl Autoscalers {
         }
     }
 
-    fn write_status(&mut self, autoscaler: &Arc<Value>, status: &Status, cluster: &mut Cluster) {
-        if let Err(error) = self.client.update_status(cluster, AUTOSCALERS, autoscaler, status.to_json()) {
+    /// Whether it was taken.
+    fn write_status(&mut self, autoscaler: &Arc<Value>, status: &Status, cluster: &mut Cluster) -> bool {
+        let written = self.client.update_status(cluster, AUTOSCALERS, autoscaler, status.to_json());
+        let refused = written.err();
+        let taken = refused.is_none();
+        if let Some(error) = refused {
             self.recorder.record(cluster, autoscaler, Note::warning("FailedUpdateStatus", error.message));
         }
+        taken
+    }
+
+    /// The target, or what is said when there is none.
+    fn target(&mut self, look: &Look<'_>, cluster: &Cluster) -> Result<Target, String> {
+        let reference = |field| text(look.autoscaler, &["spec", "scaleTargetRef", field]);
+        let (version, kind) = (reference("apiVersion"), reference("kind"));
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let Some(resource) = cluster.kinds().by_kind(group, kind) else { return Err(no_match(group, kind)) };
+        let (resource, of, called) = (resource.key(), namespace(look.autoscaler), reference("name"));
+        let object = cluster.get(&resource, of, called);
+        let known = self.targets.get(look.key).filter(|known| known.resource == resource);
+        if let Some(known) = known.filter(|known| object.as_ref().is_some_and(|object| Arc::ptr_eq(object, &known.object))) {
+            return Ok(known.clone());
+        }
+        let scale = cluster.read(&resource, of, called, Some("scale"), "").map_err(|error: ApiError| error.message)?;
+        let target = Target { resource, object: object.unwrap_or_default(), scale };
+        self.targets.insert(look.key.to_owned(), target.clone());
+        Ok(target)
     }
 
     /// Gives what is wrong with all metrics together, if that kept it from deciding.
     fn reconcile(&mut self, look: &mut Look<'_>, metrics: &dyn MetricsApis, cluster: &mut Cluster) -> Option<String> {
         let now = look.now;
-        let target = match target(look.autoscaler, cluster) {
+        let target = match self.target(look, cluster) {
             Ok(target) => target,
             Err(error) => {
                 self.recorder.record(cluster, look.autoscaler, Note::warning("FailedGetScale", error.clone()));
@@ -189,6 +259,7 @@ impl Autoscalers {
         let mut statuses = Vec::new();
         let mut desired = current;
         let mut why = String::new();
+        let mut found = None;
         if current == 0 && least != 0 {
             let message = "scaling is disabled since the replica count of the target is zero";
             look.status.say(ACTIVE, false, "ScalingDisabled", message, now);
@@ -211,23 +282,29 @@ impl Autoscalers {
                 "All metrics below target".clone_into(&mut why);
             }
             statuses = computed.statuses;
-            desired = self.limited(look, current, computed.replicas, least);
+            let limited = self.limited(look, current, computed.replicas, least);
+            desired = limited.replicas;
+            found = computed.timeless.then_some((computed.replicas, least, limited));
         }
         if desired == current {
             look.status.set(current, current, statuses, None);
+            look.settled = found.and_then(|(replicas, least, limited)| {
+                let (measured, object) = (metrics.measured()?, Arc::clone(&target.object));
+                Some(Settled::new(look.autoscaler, (&target.resource, object), measured, (replicas, current, least), limited))
+            });
         } else {
             self.rescale(look, &target, (desired, &why), statuses, cluster);
         }
         None
     }
 
-    fn limited(&mut self, look: &mut Look<'_>, current: i64, desired: i64, least: i64) -> i64 {
+    fn limited(&mut self, look: &mut Look<'_>, current: i64, desired: i64, least: i64) -> Limited {
         let wanted = Wanted { spec: &look.autoscaler["spec"], current, desired, least, now: look.now };
-        let Limited { replicas, able, limited } = limit(&wanted, self.memories.entry(look.key.to_owned()).or_default());
-        look.status.say(ABLE, able.0, able.1, able.2, look.now);
-        look.status.say(LIMITED, limited.0, limited.1, limited.2, look.now);
-        look.pending = able.1 != "ReadyForNewScale" || limited.1.ends_with("Limit");
-        replicas
+        let limited = limit(&wanted, self.memories.entry(look.key.to_owned()).or_default());
+        look.status.say(ABLE, limited.able.0, limited.able.1, limited.able.2, look.now);
+        look.status.say(LIMITED, limited.limited.0, limited.limited.1, limited.limited.2, look.now);
+        look.pending = limited.is_pending();
+        limited
     }
 
     fn rescale(&mut self, look: &mut Look<'_>, target: &Target, (desired, why): (i64, &str), statuses: Vec<Value>, cluster: &mut Cluster) {
@@ -274,7 +351,8 @@ impl Autoscalers {
         };
         let answers: Vec<Result<Found, Failed>> =
             items(look.autoscaler, &["spec", "metrics"]).iter().map(|spec| metric::ask(spec, &scene)).collect();
-        let mut best = Computed { replicas: 0, metric: String::new(), statuses: Vec::new() };
+        let timeless = metric::is_timeless(items(look.autoscaler, &["spec", "metrics"]), &scene) && answers.iter().all(Result::is_ok);
+        let mut best = Computed { replicas: 0, metric: String::new(), statuses: Vec::new(), timeless };
         let mut failures = Vec::new();
         for answer in &answers {
             match answer {
@@ -327,7 +405,11 @@ impl Autoscalers {
         let candidates = self.pods.candidates(of, &selector);
         let found = candidates.iter().filter_map(|pod| cluster.get("pods", of, pod)).filter(|pod| selector.matches(labels(pod)));
         let pods: Vec<Arc<Value>> = found.collect();
-        self.selectors.note(of, own, Some(selector));
+        if self.selectors.selector(of, own) != Some(&selector) {
+            // Others may share pods with it now, or no longer.
+            self.settled.clear();
+            self.selectors.note(of, own, Some(selector));
+        }
         let mut others: Vec<String> = pods.iter().flat_map(|pod| self.selectors.selecting(of, labels(pod))).collect();
         others.sort();
         others.dedup();
@@ -340,17 +422,6 @@ impl Autoscalers {
         }
         Ok(pods)
     }
-}
-
-/// The scale of the target, or what is said when there is none.
-fn target(autoscaler: &Value, cluster: &Cluster) -> Result<Target, String> {
-    let reference = |field| text(autoscaler, &["spec", "scaleTargetRef", field]);
-    let (version, kind) = (reference("apiVersion"), reference("kind"));
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    let Some(resource) = cluster.kinds().by_kind(group, kind) else { return Err(no_match(group, kind)) };
-    let resource = resource.key();
-    let scale = cluster.read(&resource, namespace(autoscaler), reference("name"), Some("scale"), "");
-    scale.map(|scale| Target { resource, scale }).map_err(|error: ApiError| error.message)
 }
 
 /// What counts as on target, for each direction.

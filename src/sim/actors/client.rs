@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::object::{name, namespace, uid};
 use crate::sim::api_error::ApiError;
-use crate::sim::cluster::{Cluster, DeleteOptions, Identity, Patch, Propagation, WriteOptions};
+use crate::sim::cluster::{Cluster, DeleteOptions, FieldValidation, Identity, Patch, Propagation, WriteOptions};
 
 /// A component of the control plane as a client.
 #[derive(Clone, Debug)]
@@ -51,8 +51,9 @@ impl Client {
         Self { who, manager: name.to_owned() }
     }
 
+    /// Nobody reads the warnings of a controller.
     fn options(&self) -> WriteOptions {
-        WriteOptions::manager(&self.manager)
+        WriteOptions { field_validation: FieldValidation::Ignore, ..WriteOptions::manager(&self.manager) }
     }
 
     /// POST.

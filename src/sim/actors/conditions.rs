@@ -67,6 +67,9 @@ pub fn workload_entry(condition: &Condition, transition: &str, updated: Option<T
 
 /// `metav1.Condition` style: edited in place, with the generation it was decided for. Gives whether anything changed.
 pub fn set_in_place(conditions: &mut Vec<Value>, condition: &Condition, generation: Option<i64>, now: Timestamp) -> bool {
+    if find(conditions, condition.kind).is_some_and(|current| says(current, condition, generation)) {
+        return false;
+    }
     let mut written = json!({
         "type": condition.kind, "status": condition.status, "reason": condition.reason,
         "message": condition.message, "lastTransitionTime": seconds_text(now),
@@ -84,6 +87,14 @@ pub fn set_in_place(conditions: &mut Vec<Value>, condition: &Condition, generati
     let changed = *current != written;
     *current = written;
     changed
+}
+
+/// The condition says exactly this, since whenever.
+fn says(current: &Value, wanted: &Condition, generation: Option<i64>) -> bool {
+    let words = text(current, &["message"]) == wanted.message && is_same(current, wanted);
+    let fields = 5 + usize::from(generation.is_some());
+    let whole = current.as_object().is_some_and(|current| current.len() == fields && current["lastTransitionTime"].is_string());
+    words && whole && current["observedGeneration"].as_i64() == generation
 }
 
 fn is_same(current: &Value, wanted: &Condition) -> bool {

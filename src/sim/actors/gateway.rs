@@ -83,6 +83,8 @@ pub struct Gateways {
     /// What every known route refers to.
     references: BTreeMap<String, BTreeSet<String>>,
     programmed: BTreeMap<String, Arc<Value>>,
+    /// How often that has changed.
+    programmed_changes: u64,
 }
 
 impl Default for Gateways {
@@ -93,6 +95,7 @@ impl Default for Gateways {
             referring: BTreeMap::new(),
             references: BTreeMap::new(),
             programmed: BTreeMap::new(),
+            programmed_changes: 0,
         }
     }
 }
@@ -200,6 +203,25 @@ impl Gateways {
         self.programmed.iter().map(|(key, route)| (key.as_str(), route))
     }
 
+    /// How often what the data plane serves has changed.
+    pub fn programmed_changes(&self) -> u64 {
+        self.programmed_changes
+    }
+
+    /// The data plane serves another version of a route from now on, or none.
+    fn program(&mut self, key: &str, route: Option<&Arc<Value>>) {
+        let before = match route {
+            Some(route) => self.programmed.insert(key.to_owned(), Arc::clone(route)),
+            None => self.programmed.remove(key),
+        };
+        let same = match (&before, route) {
+            (Some(before), Some(route)) => Arc::ptr_eq(before, route),
+            (None, None) => true,
+            _ => false,
+        };
+        self.programmed_changes += u64::from(!same);
+    }
+
     fn notice_route(&mut self, commit: &Commit, schedule: &mut Schedule) {
         let key = format!("{}/{}/{}", commit.resource, commit.namespace, commit.name);
         let former = self.references.remove(&key).unwrap_or_default();
@@ -286,16 +308,12 @@ impl Gateways {
         schedule: &mut Schedule,
     ) -> Result<(), ApiError> {
         let Some(route) = cluster.get(routes, of, called).filter(|route| !is_deleting(route)) else {
-            self.programmed.remove(key);
+            self.program(key, None);
             return Ok(());
         };
         let served = |gateway: &Value| self.serves(gateway, cluster);
         let judged = parents(&route, &self.behaviour, served, cluster, &View(cluster));
-        if judged.accepted {
-            self.programmed.insert(key.to_owned(), Arc::clone(&route));
-        } else {
-            self.programmed.remove(key);
-        }
+        self.program(key, judged.accepted.then_some(&route));
         for gateway in self.references.get(key).into_iter().flatten().filter(|key| key.starts_with("gateway/")) {
             schedule.soon(gateway);
         }

@@ -1,11 +1,18 @@
 //! What the API server does by itself as time passes: bookmarks, ends of streams, compaction, steps of CRDs.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
-use super::Cluster;
+use super::{Author, Cluster, Identity};
+use crate::sim::store::ObjectKey;
 
 /// Time between two compactions.
 const COMPACT_EVERY: SignedDuration = SignedDuration::from_secs(300);
+
+/// How long an Event is kept after it was last written (`--event-ttl`).
+const EVENT_TTL: SignedDuration = SignedDuration::from_hours(1);
+/// The resource of Events as they are stored.
+const EVENTS: &str = "events";
 
 /// The next compaction, and the revision at the last: history lives for five to ten minutes.
 pub(super) struct Compactions {
@@ -49,5 +56,24 @@ impl Cluster {
         }
         self.store.allow_compaction(self.compactions.revision_before);
         self.compactions = Compactions { next: self.now + COMPACT_EVERY, revision_before: self.store.revision() };
+        self.forget_events();
     }
+
+    /// Takes away Events that have had their time, some minutes late. As with the leases of etcd, no request does it.
+    fn forget_events(&mut self) {
+        let cutoff = self.now - EVENT_TTL;
+        let old = self.store.range(EVENTS, None).filter(|(_, entry)| written_at(&entry.stored).is_some_and(|at| at <= cutoff));
+        let keys: Vec<ObjectKey> = old.map(|((namespace, name), _)| ObjectKey::new(EVENTS, namespace, name)).collect();
+        let server = Identity::component("apiserver");
+        for key in keys {
+            self.remove(&Author { who: &server, manager: "", subresource: None }, &key);
+        }
+    }
+}
+
+/// When somebody last wrote an object.
+fn written_at(object: &Value) -> Option<Timestamp> {
+    let metadata = &object["metadata"];
+    let writes = metadata["managedFields"].as_array().into_iter().flatten().map(|entry| &entry["time"]);
+    writes.chain([&metadata["creationTimestamp"]]).filter_map(|time| time.as_str()?.parse().ok()).max()
 }

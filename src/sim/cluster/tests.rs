@@ -164,3 +164,24 @@ fn initial_events_without_not_older_than_are_refused() {
     let error = cluster.watch("configmaps", Some("t"), &options, Box::new(Collector(Mutex::new(sender)))).unwrap_err();
     assert_eq!(error.code, 422);
 }
+
+#[test]
+fn events_go_an_hour_after_their_last_write() {
+    let mut cluster = cluster();
+    let event = |name: &str| json!({ "metadata": { "name": name }, "involvedObject": { "namespace": "t" }, "reason": "Tested" });
+    create(&mut cluster, "events", event("once"));
+    create(&mut cluster, "events", event("again"));
+    create(&mut cluster, "configmaps", config_map("stays"));
+    after(&mut cluster, 1_800);
+    let patch = Patch::Merge(json!({ "count": 2 }));
+    cluster.patch(&me(), "events", "t", "again", None, patch, &WriteOptions::manager("test")).unwrap();
+    let left =
+        |cluster: &Cluster| cluster.list("events", Some("t")).iter().map(|event| event["metadata"]["name"].clone()).collect::<Vec<_>>();
+    after(&mut cluster, 1_700);
+    assert_eq!(left(&cluster), ["again", "once"]);
+    after(&mut cluster, 400);
+    assert_eq!(left(&cluster), ["again"]);
+    after(&mut cluster, 1_800);
+    assert_eq!(left(&cluster), Vec::<Value>::new());
+    assert_eq!(cluster.list("configmaps", Some("t")).len(), 1);
+}

@@ -40,6 +40,11 @@ impl Labels {
         Self(sorted.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value.into())).collect())
     }
 
+    /// These are the very same labels, clones of one set. Others may be equal.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// A label's value; empty if it is absent.
     pub fn get(&self, name: &str) -> &str {
         match self.0.binary_search_by(|(known, _)| (**known).cmp(name)) {

@@ -21,6 +21,8 @@ enum Test {
 pub struct Matcher {
     name: String,
     test: Test,
+    /// What every accepted value begins with; not empty.
+    prefix: Option<String>,
 }
 
 /// A regular expression as Prometheus reads it.
@@ -31,7 +33,8 @@ pub fn anchored(text: &str) -> Result<Regex, QueryError> {
 impl Matcher {
     /// `name="value"`.
     pub fn equal(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), test: Test::Equal(value.to_owned()) }
+        let prefix = (!value.is_empty()).then(|| value.to_owned());
+        Self { name: name.to_owned(), test: Test::Equal(value.to_owned()), prefix }
     }
 
     /// The label it looks at.
@@ -47,6 +50,11 @@ impl Matcher {
         }
     }
 
+    /// What every value that it accepts begins with, if that can be told; never empty.
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
+    }
+
     /// Whether a value of its label is accepted.
     pub fn matches(&self, value: &str) -> bool {
         match &self.test {
@@ -56,6 +64,18 @@ impl Matcher {
             Test::MatchesNot(pattern) => !pattern.is_match(value),
         }
     }
+}
+
+/// What everything that a regular expression takes begins with, as far as it is written plainly; none with alternatives.
+fn literal_prefix(pattern: &str) -> Option<&str> {
+    if pattern.contains('|') {
+        return None;
+    }
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || "-_".contains(sign);
+    let end = pattern.find(|sign| !plain(sign)).unwrap_or(pattern.len());
+    // What follows may say that the last sign need not be there.
+    let kept = if pattern[end..].starts_with(['?', '*', '{']) { end.saturating_sub(1) } else { end };
+    Some(&pattern[..kept])
 }
 
 /// The matchers of a selector; the metric's name is one of them.
@@ -71,7 +91,13 @@ pub fn compile(name: Option<&str>, parsed: &Matchers) -> Result<Vec<Matcher>, Qu
             MatchOp::Re(_) => Test::Matches(anchored(&matcher.value)?),
             MatchOp::NotRe(_) => Test::MatchesNot(anchored(&matcher.value)?),
         };
-        Ok(Matcher { name: matcher.name.clone(), test })
+        let prefix = match &test {
+            Test::Equal(value) => Some(value.as_str()),
+            Test::Matches(_) => literal_prefix(&matcher.value),
+            Test::NotEqual(_) | Test::MatchesNot(_) => None,
+        };
+        let prefix = prefix.filter(|prefix| !prefix.is_empty()).map(str::to_owned);
+        Ok(Matcher { name: matcher.name.clone(), test, prefix })
     });
     named.into_iter().chain(rest).collect()
 }

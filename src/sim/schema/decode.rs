@@ -16,7 +16,7 @@ use crate::sim::builtin::quantity::Quantity;
 /// # Errors
 /// 400 `<Kind> in version "<version>" cannot be handled as a <Kind>: json: cannot unmarshal ...`, for the first misfit.
 pub fn check_types(schema: &Schema, value: &Value, kind: &str, version: &str) -> Result<(), ApiError> {
-    let place = Place { owner: schema, field: String::new() };
+    let place = Place { owner: schema, above: None, name: "" };
     match misfit(schema, value, &place) {
         None => Ok(()),
         Some(why) => Err(ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))),
@@ -29,17 +29,25 @@ pub fn check_types(schema: &Schema, value: &Value, kind: &str, version: &str) ->
 /// 400 as [`check_types`].
 pub fn check_metadata(object: &Value, kind: &str, version: &str) -> Result<(), ApiError> {
     let schema = super::builtin::object_meta();
-    let place = Place { owner: &schema, field: "metadata".to_owned() };
+    let place = Place { owner: &schema, above: None, name: "metadata" };
     match object.get("metadata").and_then(|metadata| misfit(&schema, metadata, &place)) {
         None => Ok(()),
         Some(why) => Err(ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))),
     }
 }
 
-/// The struct that a field stands in, and the path of the field without indices and map keys, as Go reports both.
+/// The struct that a field stands in, and the path of the field without indices and map keys, as Go reports both. The path is
+/// spelled out for an error only: nearly all objects fit.
 struct Place<'a> {
     owner: &'a Schema,
-    field: String,
+    above: Option<&'a Place<'a>>,
+    name: &'a str,
+}
+
+impl Place<'_> {
+    fn field(&self) -> String {
+        self.above.map_or_else(|| self.name.to_owned(), |above| super::path::join(&above.field(), self.name))
+    }
 }
 
 fn misfit(schema: &Schema, value: &Value, place: &Place<'_>) -> Option<String> {
@@ -58,7 +66,7 @@ fn misfit(schema: &Schema, value: &Value, place: &Place<'_>) -> Option<String> {
         (Kind::IntOrString, _) => flexible_misfit(schema, value),
         (Kind::Object, Value::Object(fields)) => {
             fields.iter().find_map(|(name, field)| match (schema.properties.get(name), &schema.additional) {
-                (Some(declared), _) => misfit(declared, field, &Place { owner: schema, field: super::path::join(&place.field, name) }),
+                (Some(declared), _) => misfit(declared, field, &Place { owner: schema, above: Some(place), name }),
                 (None, Some(additional)) => misfit(additional, field, place),
                 (None, None) => None,
             })
@@ -84,10 +92,11 @@ fn unmarshal_error(schema: &Schema, value: &Value, place: &Place<'_>) -> String 
     };
     let go_type = go_type(schema);
     let owner = short_name(&place.owner.type_name);
-    if place.field.is_empty() || owner.is_empty() {
+    let field = place.field();
+    if field.is_empty() || owner.is_empty() {
         return format!("json: cannot unmarshal {what} into Go value of type {go_type}");
     }
-    format!("json: cannot unmarshal {what} into Go struct field {owner}.{} of type {go_type}", place.field)
+    format!("json: cannot unmarshal {what} into Go struct field {owner}.{field} of type {go_type}")
 }
 
 /// Amounts and numbers-or-names decode themselves and word their own errors.

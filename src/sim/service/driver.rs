@@ -13,7 +13,7 @@ use crate::sim::routes::{Answer, response};
 /// Serves until the task is aborted.
 pub(super) async fn run<W: World + 'static>(state: Arc<Mutex<State<W>>>, inbox: Arc<Inbox>, clock: Clock) {
     loop {
-        let due = lock(&state).world.next_due().map(|due| clock.instant(due));
+        let due = lock(&state).world.next_seen().map(|due| clock.instant(due));
         let turn = inbox.oldest().map(|sent| sent + LATENCY);
         let next = [due, turn].into_iter().flatten().min();
         tokio::select! {
@@ -44,7 +44,7 @@ fn step<W: World>(state: &Arc<Mutex<State<W>>>, inbox: &Inbox, clock: Clock) {
 /// Brings the world to the time of the runtime, one due instant after the other, so that ages in tables are right.
 pub(super) fn catch_up<W: World>(state: &mut State<W>, clock: Clock) {
     let now = clock.now();
-    while let Some(due) = state.world.next_due().filter(|due| *due < now) {
+    while let Some(due) = state.world.next_seen().filter(|due| *due < now) {
         let due = due.max(state.front.clock().now());
         state.front.clock().set(due);
         state.world.advance(due);

@@ -20,6 +20,7 @@ impl Simulation {
     /// Lets an actor do something at once, with its own place in the schedule.
     fn direct<T>(&mut self, number: usize, act: impl FnOnce(&mut Actors, &mut Cluster, &mut super::Schedule) -> T) -> Option<T> {
         let actors = self.actors.as_mut()?;
+        self.usage_changes += 1;
         self.schedule.set_now(self.cluster.now());
         self.schedule.set_actor(class(number));
         let result = act(actors, &mut self.cluster, &mut self.schedule);

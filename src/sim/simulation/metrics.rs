@@ -13,6 +13,7 @@ impl Simulation {
     /// actors neither, for there is nobody who could serve.
     pub fn set_traffic(&mut self, settings: Settings) {
         let now = self.cluster.now();
+        self.usage_changes += 1;
         self.traffic = (!settings.demands.is_empty() && self.actors.is_some()).then(|| Traffic::new(settings, now));
     }
 
@@ -23,8 +24,17 @@ impl Simulation {
 
     /// Follows routes and pods up to now, for those who ask between two windows.
     pub fn refresh_traffic(&mut self) {
+        self.settle();
         if let (Some(traffic), Some(actors)) = (&mut self.traffic, &self.actors) {
             traffic.refresh(self.cluster.now(), &self.cluster, actors);
+        }
+    }
+
+    /// The next look at routes and pods is one at everything.
+    #[cfg(test)]
+    pub(in crate::sim) fn forget_traffic_plans(&mut self) {
+        if let Some(traffic) = &mut self.traffic {
+            traffic.look_again();
         }
     }
 

@@ -19,7 +19,7 @@ use crate::sim::actors::{Actors, KEDA};
 use crate::sim::api_error::ApiError;
 use crate::sim::metrics_api::rules::Rules;
 use crate::sim::metrics_api::servers::{MetricsServers, Source};
-use crate::sim::metrics_api::{ContainerUsage, CustomQuery, MetricsApis, PodUsage, Point, WINDOW, http};
+use crate::sim::metrics_api::{ContainerUsage, CustomQuery, Measured, MetricsApis, PodUsage, Point, WINDOW, http};
 use crate::sim::promql::Storage;
 use crate::sim::selector::Labels;
 use crate::sim::traffic::Traffic;
@@ -32,9 +32,15 @@ struct View<'a> {
     source: Source<'a>,
     /// For which external metrics KEDA answers.
     scaled: Arc<Queries>,
+    /// How often machines, profiles, traffic or what was set have changed.
+    changes: u64,
 }
 
 impl MetricsApis for View<'_> {
+    fn measured(&self) -> Option<Measured> {
+        Some(Measured { until: self.end_of_window(), changes: self.changes })
+    }
+
     fn pod_usage(&self, pod: &Value) -> Result<Option<PodUsage>, ApiError> {
         Ok(self.usage(pod))
     }
@@ -104,6 +110,7 @@ impl Simulation {
                 now: self.cluster.now(),
             },
             scaled: keda.queries(),
+            changes: self.usage_changes,
         };
         if number == class(KEDA) {
             keda.look(key, &view, &mut self.cluster, &mut self.schedule);
@@ -119,7 +126,14 @@ impl Simulation {
         let storage = self.traffic.as_ref().map_or(&nothing, Traffic::storage);
         let source = Source { storage, fault: self.metrics_fault, now: self.cluster.now() };
         let scaled = actors.keda.queries();
-        let view = View { pods: &actors.pods, traffic: self.traffic.as_ref(), servers: &self.metrics_servers, source, scaled };
+        let view = View {
+            pods: &actors.pods,
+            traffic: self.traffic.as_ref(),
+            servers: &self.metrics_servers,
+            source,
+            scaled,
+            changes: self.usage_changes,
+        };
         Some(http::answer(&view, &self.cluster, asked))
     }
 
@@ -149,6 +163,7 @@ impl Simulation {
     /// Sets what the containers of a pod use from now on (by resource, in thousandths), or takes away what was set: then the
     /// model counts again. A container without a resource has no sample of it.
     pub fn set_pod_usage(&mut self, namespace: &str, pod: &str, containers: Option<Vec<ContainerUsage>>) {
+        self.usage_changes += 1;
         self.metrics_servers.set_usage(namespace, pod, containers);
     }
 }

@@ -61,10 +61,9 @@ pub struct Pod {
     waiting: BTreeMap<Flow, Waiting>,
     /// Requests worked on in each of the last windows.
     running: VecDeque<f64>,
+    /// How many of them [`Pod::busy`] is a mean of, at least 1.
+    windows: usize,
 }
-
-/// Windows over which [`Pod::busy`] is a mean: three of 5 s.
-const WINDOWS: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
@@ -73,9 +72,10 @@ struct Waiting {
 }
 
 impl Pod {
-    /// A pod that was not known.
-    pub fn new(facts: Facts) -> Self {
-        let mut pod = Self { registry: Registry::new(facts.target()), facts, waiting: BTreeMap::new(), running: VecDeque::new() };
+    /// A pod that was not known; what it does is averaged over so many windows.
+    pub fn new(facts: Facts, windows: usize) -> Self {
+        let registry = Registry::new(facts.target());
+        let mut pod = Self { registry, facts, waiting: BTreeMap::new(), running: VecDeque::new(), windows };
         pod_meter::begin(&pod.facts, &mut pod.registry);
         pod
     }
@@ -146,7 +146,7 @@ impl Pod {
     }
 
     fn worked_on(&mut self, running: f64) {
-        if self.running.len() == WINDOWS {
+        if self.running.len() == self.windows {
             self.running.pop_front();
         }
         self.running.push_back(running);
@@ -154,7 +154,7 @@ impl Pod {
 
     /// Requests worked on at a time, on average over the last windows; what is not known yet counts as none.
     pub fn busy(&self) -> f64 {
-        self.running.iter().sum::<f64>() / WINDOWS as f64
+        self.running.iter().sum::<f64>() / self.windows as f64
     }
 
     /// All flows with requests here, those that wait and those that come.

@@ -5,15 +5,17 @@
 //! that name it as their parent (a mesh), else straight to its ready endpoints. As the Gateway API says: a share whose backend is not valid is answered
 //! with 500, one without ready endpoints with 503. Writes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::changes::service_of;
 use super::demand::{Demand, Destination};
 use super::matching::{HostRank, best, host_rank};
+use crate::sim::actors::gateway::is_sound_backend;
 use crate::sim::actors::gateway::verdict::backend_namespace;
-use crate::sim::actors::gateway::{Gateways, is_sound_backend};
-use crate::sim::actors::object::{at, flag, int, items, key, labels, name, namespace, text};
+use crate::sim::actors::object::{at, flag, int, items, key, name, namespace, text};
 use crate::sim::cluster::Cluster;
 use crate::sim::world::duration;
 
@@ -68,11 +70,47 @@ pub struct Plan {
     pub timeout: Option<f64>,
 }
 
+/// The routes that the data plane serves, by key `<routes>/<namespace>/<name>`.
+pub type Routes = BTreeMap<String, Arc<Value>>;
+
+impl Plan {
+    /// The plan of `demand` follows from one of these Services or their endpoints.
+    pub fn rests_on(&self, demand: &Demand, services: &BTreeSet<(String, String)>) -> bool {
+        let asked = match &demand.to {
+            Destination::Service { namespace, name } => services.iter().any(|(of, called)| of == namespace && called == name),
+            Destination::Host(_) => false,
+        };
+        let all = self.branches.iter().flat_map(|branch| std::iter::once(branch).chain(&branch.mirrors));
+        asked
+            || all
+                .into_iter()
+                .any(|branch| services.iter().any(|(of, called)| *of == branch.via.namespace && *called == branch.via.service))
+    }
+}
+
+/// A route has a say in where a demand goes: it names its host (or none, which may be any), or its Service. May be said of one
+/// that does not take it in the end.
+pub fn may_take(route: &Value, demand: &Demand) -> bool {
+    match &demand.to {
+        Destination::Host(host) => {
+            let hostnames = items(route, &["spec", "hostnames"]);
+            hostnames.is_empty() || hostnames.iter().filter_map(Value::as_str).any(|pattern| host_rank(pattern, host).is_some())
+        }
+        Destination::Service { namespace, name } => names_service(route, namespace, name),
+    }
+}
+
+fn names_service(route: &Value, of: &str, called: &str) -> bool {
+    items(route, &["spec", "parentRefs"])
+        .iter()
+        .any(|parent| text(parent, &["kind"]) == "Service" && text(parent, &["name"]) == called && backend_namespace(route, parent) == of)
+}
+
 /// Makes the plan of a demand.
-pub fn plan(demand: &Demand, cluster: &Cluster, gateways: &Gateways) -> Plan {
+pub fn plan(demand: &Demand, cluster: &Cluster, routes: &Routes) -> Plan {
     let kind = demand.request.protocol.routes();
-    let routes: Vec<&Value> =
-        gateways.all_programmed().filter(|(key, _)| key.split('/').next() == Some(kind)).map(|(_, route)| &**route).collect();
+    let own = routes.iter().filter(|(key, _)| key.split('/').next() == Some(kind)).map(|(_, route)| &**route);
+    let routes: Vec<&Value> = own.filter(|route| may_take(route, demand)).collect();
     match &demand.to {
         Destination::Host(host) => through_gateway(demand, host, &routes, cluster),
         Destination::Service { namespace, name } => inside(demand, namespace, name, &routes, cluster),
@@ -117,14 +155,8 @@ fn listener_rank(listener: &Value, parent: &Value, host: &str) -> Option<HostRan
 }
 
 fn inside(demand: &Demand, of: &str, called: &str, routes: &[&Value], cluster: &Cluster) -> Plan {
-    let names_it = |route: &&&Value| {
-        items(route, &["spec", "parentRefs"]).iter().any(|parent| {
-            text(parent, &["kind"]) == "Service" && text(parent, &["name"]) == called && backend_namespace(route, parent) == of
-        })
-    };
-    let mesh: Vec<&Value> = routes.iter().filter(names_it).copied().collect();
-    if !mesh.is_empty() {
-        let found = best(mesh.iter().map(|route| (*route, (0, 0))), &demand.request);
+    if !routes.is_empty() {
+        let found = best(routes.iter().map(|route| (*route, (0, 0))), &demand.request);
         return found.map_or_else(Plan::default, |found| rule_plan(found.route, found.rule, None, cluster));
     }
     if cluster.get("services", of, called).is_none() {
@@ -186,7 +218,7 @@ fn branch(
 
 /// The pods behind the ready endpoints of a Service, in name order.
 fn ready_pods(of: &str, service: &str, cluster: &Cluster) -> Vec<String> {
-    let own = |slice: &Value| labels(slice).and_then(|labels| labels.get("kubernetes.io/service-name")).is_some_and(|name| name == service);
+    let own = |slice: &Value| service_of(slice) == Some(service);
     let mut pods = Vec::new();
     for slice in cluster.list(SLICES, Some(of)).iter().filter(|slice| own(slice)) {
         let ready = |endpoint: &&Value| at(endpoint, &["conditions", "ready"]).is_none() || flag(endpoint, &["conditions", "ready"]);

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::registry::Registry;
 use crate::sim::draw::Draws;
-use crate::sim::promql::{Labels, Storage};
+use crate::sim::promql::{Labels, Place, Storage};
 
 /// Time between two scrapes of a target.
 pub const INTERVAL: SignedDuration = SignedDuration::from_secs(15);
@@ -32,10 +32,13 @@ pub struct Scraper {
 #[derive(Debug)]
 struct Target {
     up: Labels,
+    up_place: Place,
     next: Timestamp,
     /// What the last scrape found, of which run of the target.
     run: String,
     found: Vec<Labels>,
+    /// Where those are in the storage.
+    places: Vec<Place>,
 }
 
 impl Scraper {
@@ -60,7 +63,10 @@ impl Scraper {
         let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let up = Labels::new(pairs.chain([("__name__", "up")]));
         let next = now + delay;
-        self.targets.insert(id.to_owned(), Target { up, next, run: String::new(), found: Vec::new() });
+        self.targets.insert(
+            id.to_owned(),
+            Target { up, up_place: Place::default(), next, run: String::new(), found: Vec::new(), places: Vec::new() },
+        );
         self.due.insert((next, id.to_owned()));
     }
 
@@ -95,10 +101,13 @@ impl Scraper {
     pub fn keep(&mut self, id: &str, run: &str, exposed: Option<&Registry>, now: Timestamp) {
         let Some(mut target) = self.targets.remove(id) else { return };
         let at = now.as_millisecond();
-        self.append(&target.up, at, f64::from(u8::from(exposed.is_some())));
+        // Only a second sample of one millisecond is refused: Prometheus drops it too.
+        let up = f64::from(u8::from(exposed.is_some()));
+        let _dropped = self.storage.append_at(&mut target.up_place, &target.up, at, up);
         let series = exposed.map_or(&[][..], Registry::series);
-        for one in series {
-            self.append(&one.labels, at, one.value);
+        target.places.resize(series.len().max(target.places.len()), Place::default());
+        for (one, place) in series.iter().zip(&mut target.places) {
+            let _dropped = self.storage.append_at(place, &one.labels, at, one.value);
         }
         if target.run != run || exposed.is_none() {
             let present: BTreeSet<&Labels> = series.iter().map(|one| &one.labels).collect();
@@ -111,11 +120,6 @@ impl Scraper {
         target.found.extend(series.iter().skip(target.found.len()).map(|one| one.labels.clone()));
         self.targets.insert(id.to_owned(), target);
         self.sweep(now);
-    }
-
-    fn append(&mut self, labels: &Labels, at: i64, value: f64) {
-        // Only a second sample of one millisecond is refused: Prometheus drops it too.
-        let _dropped = self.storage.append(labels, at, value);
     }
 
     fn end(&mut self, series: &[Labels], now: Timestamp) {

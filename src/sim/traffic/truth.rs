@@ -59,7 +59,11 @@ impl Truth {
         if lot.count == 0 {
             return;
         }
-        let cells = self.durations.entry(pod.to_owned()).or_insert_with(|| vec![0; lot.cells.len()]);
+        // A name is only copied when it is new.
+        if !self.durations.contains_key(pod) {
+            self.durations.insert(pod.to_owned(), vec![0; lot.cells.len()]);
+        }
+        let Some(cells) = self.durations.get_mut(pod) else { return };
         for (cell, count) in cells.iter_mut().zip(&lot.cells) {
             *cell += count;
         }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Traffic;
 use super::demand::Demand;
 use super::gateway_meter::Ending;
 use super::latency::{Lot, grid};
 use super::pod::{Arrived, Flow, REFUSAL, Window};
 use super::routing::{Branch, Fate, Plan};
 use super::sampling::Stream;
-use super::{TICK, Traffic};
 use crate::sim::actors::Actors;
 use crate::sim::draw::Draws;
 
@@ -37,8 +37,8 @@ impl Traffic {
 
     fn send(&mut self, demand: usize, plan: &Plan, draws: &Draws, by_pod: &mut ByPod) {
         let (asked, identity) = (&self.demands[demand], &self.identities[demand]);
-        let begin = self.start + TICK * i32::try_from(self.windows).unwrap_or(i32::MAX);
-        let count = asked.arrivals.count(draws, identity, self.windows, begin, TICK);
+        let begin = self.counted_until();
+        let count = asked.arrivals.count(draws, identity, self.windows, begin, self.window);
         let limit = limit(asked, plan);
         let mut stream = Stream::new(draws, "split", identity, self.windows);
         let tally = &mut self.books.truth.demands[demand];
@@ -91,7 +91,7 @@ impl Traffic {
                 continue;
             }
             let stream = Stream::new(draws, "serving", &pod.facts.uid, self.windows);
-            let window = Window { demands: &self.demands, seconds: TICK.as_secs_f64(), stream };
+            let window = Window { demands: &self.demands, seconds: self.window.as_secs_f64(), stream };
             pod.serve(&arrived, window, &mut self.books);
         }
         // Endpoints whose pod has just gone: the connection is refused.

@@ -41,6 +41,8 @@ pub enum Answer {
 pub enum News {
     /// It is never sent on this stream.
     Hidden,
+    /// It is never sent at all. No server does that; to the sweep it is an operator that never looks again.
+    Lost,
     /// It is sent twice.
     Twice,
     /// It comes so many seconds late, and everything behind it on its stream.
@@ -73,7 +75,7 @@ pub enum Place {
     Event,
 }
 
-const NAMES: [(&str, Fault); 18] = [
+const NAMES: [(&str, Fault); 19] = [
     ("before", Fault::Kill(Moment::Before)),
     ("after", Fault::Kill(Moment::After)),
     ("stale-1", Fault::Behind(1)),
@@ -87,6 +89,7 @@ const NAMES: [(&str, Fault); 18] = [
     ("timeout", Fault::Answer(Answer::Timeout(Moment::Before))),
     ("timeout-after", Fault::Answer(Answer::Timeout(Moment::After))),
     ("hidden", Fault::News(News::Hidden)),
+    ("lost", Fault::News(News::Lost)),
     ("twice", Fault::News(News::Twice)),
     ("late-1", Fault::News(News::Late(1))),
     ("late-30", Fault::News(News::Late(30))),

@@ -68,6 +68,8 @@ struct Hidden {
     place: (Value, Value),
     revision: u64,
     since: Timestamp,
+    /// On every stream.
+    everywhere: bool,
     noticed: Option<Timestamp>,
 }
 
@@ -226,6 +228,10 @@ impl Saboteur {
         if matches!(event.kind, EventKind::Bookmark | EventKind::Error) {
             return Delivery { delay: late, ..Delivery::pass(event) };
         }
+        let lost = |hidden: &Hidden| hidden.everywhere && hidden.revision == revision_of(&event.object);
+        if state.hidden.as_ref().is_some_and(lost) {
+            return Delivery { events: Vec::new(), ..Delivery::pass(event) };
+        }
         self.notice(&mut state, info, &event, now);
         // What is sent again for good measure is nothing that could be missed.
         if !state.sent.insert((resource_of(info), revision_of(&event.object))) {
@@ -266,13 +272,13 @@ impl Saboteur {
         let mut told = |until: Timestamp| watchdog.excuse(until);
         match news {
             News::Twice => Delivery { events: vec![event.clone(), event.clone()], ..Delivery::pass(event) },
-            News::Hidden => {
+            News::Hidden | News::Lost => {
                 told(now + SignedDuration::from_secs(NOTICED_SECONDS_MAX));
                 let place = place_of(&event.object);
                 if let Some(delivered) = &mut watchdog.delivered {
                     delivered.hides(&resource, revision);
                 }
-                state.hidden = Some(Hidden { resource, place, revision, since: now, noticed: None });
+                state.hidden = Some(Hidden { resource, place, revision, since: now, everywhere: news == News::Lost, noticed: None });
                 Delivery { events: Vec::new(), ..Delivery::pass(event) }
             }
             News::Late(seconds) => {

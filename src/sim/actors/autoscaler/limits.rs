@@ -42,6 +42,13 @@ pub struct Limited {
     pub limited: Said,
 }
 
+impl Limited {
+    /// The same metrics would change something at a later look.
+    pub fn is_pending(&self) -> bool {
+        self.able.1 != READY.1 || self.limited.1.ends_with("Limit")
+    }
+}
+
 const READY: Said = (true, "ReadyForNewScale", "recommended size matches current size");
 const DOWN_STABILIZED: Said =
     (true, "ScaleDownStabilized", "recent recommendations were higher than current one, applying the highest recent recommendation");

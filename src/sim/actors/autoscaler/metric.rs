@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::calculator::{PodTarget, Proposal, Samples, Tolerance, UNREADY, by_pods, by_share, by_value};
-use super::pods::{Groups, NO_PODS, Sample, requests};
+use super::pods::{Groups, NO_PODS, Sample, is_young, requests};
 use super::words::selector_words;
 use crate::sim::actors::object::{int, name, text};
 use crate::sim::builtin::quantity::Quantity;
@@ -77,6 +77,13 @@ pub fn ask(spec: &Value, scene: &Scene<'_>) -> Result<Found, Failed> {
             Err(Failed { reason: "InvalidMetricSourceType", error: said.clone(), said })
         }
     }
+}
+
+/// Asked again at any later time, with the same pods and the same samples of resources, these metrics give the same: they are about
+/// resources only, and no pod is so young that its age counts.
+pub fn is_timeless(specs: &[Value], scene: &Scene<'_>) -> bool {
+    let of_resources = specs.iter().all(|spec| ["Resource", "ContainerResource"].contains(&text(spec, &["type"])));
+    of_resources && !scene.pods.iter().any(|pod| is_young(pod, scene.now))
 }
 
 fn amount(target: &Value, field: &str) -> Option<i64> {

@@ -74,6 +74,11 @@ impl Groups {
     }
 }
 
+/// Whether a sample of the pod counts depends on the time.
+pub fn is_young(pod: &Value, now: Timestamp) -> bool {
+    time(pod, &["status", "startTime"]).is_some_and(|start| start + INITIALISATION > now)
+}
+
 /// The cpu that a sample tells of was used for starting.
 fn is_starting(pod: &Value, sample: &Sample, now: Timestamp) -> bool {
     let (Some(ready), Some(start)) = (condition(pod, "Ready"), time(pod, &["status", "startTime"])) else { return true };

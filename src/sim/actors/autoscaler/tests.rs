@@ -2,4 +2,5 @@
 
 mod cases;
 mod conversations;
+mod settled;
 mod stage;

@@ -163,6 +163,7 @@ fn requests_of(world: &super::World) -> traffic::Settings {
         gateway: world.gateway_metrics,
         scrape_interval: world.scraping.interval,
         retention: world.scraping.retention,
+        window: traffic::TICK,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A cluster without actors, a workload, and metrics that a test dictates.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::sim::api_error::ApiError;
 use crate::sim::builtin::quantity::Quantity;
 use crate::sim::cluster::{Cluster, Commit, DeleteOptions, Identity, WriteOptions};
 use crate::sim::draw::Draws;
-use crate::sim::metrics_api::{ContainerUsage, CustomQuery, MetricsApis, PodUsage, Point, WINDOW, not_found};
+use crate::sim::metrics_api::{ContainerUsage, CustomQuery, Measured, MetricsApis, PodUsage, Point, WINDOW, not_found};
 use crate::sim::selector::Labels;
 use crate::sim::simulation::{Reaction, Schedule};
 
@@ -36,6 +37,10 @@ pub struct Dictated {
     pub usage: BTreeMap<String, i64>,
     pub custom: Option<BTreeMap<String, i64>>,
     pub external: Option<Vec<i64>>,
+    /// What names all of it.
+    pub measured: Option<Measured>,
+    /// How many samples of pods were asked for.
+    pub asked: Cell<u64>,
 }
 
 fn point(millis: i64) -> Point {
@@ -43,7 +48,12 @@ fn point(millis: i64) -> Point {
 }
 
 impl MetricsApis for Dictated {
+    fn measured(&self) -> Option<Measured> {
+        self.measured
+    }
+
     fn pod_usage(&self, pod: &Value) -> Result<Option<PodUsage>, ApiError> {
+        self.asked.set(self.asked.get() + 1);
         let used = self.usage.get(pod["metadata"]["name"].as_str().unwrap());
         let usage = |used: &i64| BTreeMap::from([("cpu".to_owned(), *used), ("memory".to_owned(), *used)]);
         let containers = |used: &i64| vec![ContainerUsage { name: "server".to_owned(), usage: usage(used) }];
