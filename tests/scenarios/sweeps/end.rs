@@ -3,8 +3,8 @@
 //! Left out: uids, resourceVersions, generations, managed fields, addresses, every time, and the words that acknowledge a
 //! command: a process that finds it done does not know what the one before it said. Numbers of decisions stay, and so does
 //! everything else: content of specs, labels, annotations, weights, status. Of an analysis stays what it came to, not its
-//! measurements, and of a version that no longer serves nothing: whose whole life was shorter than a request hung was never
-//! seen with traffic. Events are no part of it.
+//! measurements; of what was asked before a release whether it could be measured; of a version that no longer serves nothing: whose
+//! whole life was shorter than a request hung was never seen with traffic. Events are no part of it.
 
 use std::collections::BTreeMap;
 
@@ -122,6 +122,11 @@ fn field(key: &str, value: &Value) -> Value {
         "versions" => normal(&value.as_array().into_iter().flatten().filter(|version| version["stage"] != "registered").cloned().collect()),
         // Windows follow from when somebody asked; what they came to does not.
         "analysis" if value["metrics"].is_array() && value["revision"].is_string() => only(value, &["revision", "comparedWith", "weight"]),
+        // The same of what was asked beforehand.
+        "probes" if value[0]["definition"].is_string() => {
+            let probes = value.as_array().into_iter().flatten();
+            probes.map(|probe| only(probe, &["name", "definition", "provider", "revision", "problem"])).collect()
+        }
         "evidence" | "grounds" => only(value, &["metric", "max", "min"]),
         _ => normal(value),
     }
