@@ -4,10 +4,12 @@
 //! usage. An error says what was expected, what was found and what to do; never a backtrace.
 
 pub mod cluster;
+pub mod connect;
 pub mod crds;
 pub mod embedded;
 pub mod operator;
 pub mod output;
+pub mod preflight;
 pub mod simulate;
 pub mod stop;
 pub mod version;
@@ -33,6 +35,7 @@ enum Verb {
     Simulate(simulate::Arguments),
     Cluster(cluster::Arguments),
     Operator(operator::Arguments),
+    Preflight(preflight::Arguments),
     Crds(CrdsArguments),
     Version(version::Arguments),
 }
@@ -81,6 +84,7 @@ fn dispatch(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Simulate(arguments) => simulate::run(&arguments, output),
         Verb::Cluster(arguments) => cluster::run(&arguments, output),
         Verb::Operator(arguments) => operator::run(&arguments),
+        Verb::Preflight(arguments) => preflight::run(&arguments, output),
         Verb::Crds(arguments) => print_crds(&arguments, output),
         Verb::Version(arguments) => version::run(&arguments, output),
     }

@@ -4,12 +4,14 @@
 //! objects nor clients: whoever calls it translates.
 
 pub mod analysis;
+pub mod beforehand;
 pub mod command;
 pub mod gates;
 pub mod record;
 pub mod revision;
 pub mod rollback;
 pub mod rollout;
+pub mod scaling;
 pub mod settings;
 pub mod size;
 pub mod split;

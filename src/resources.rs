@@ -3,6 +3,7 @@
 //! They never read the cluster, the clock or the raw spec, and never decide. Objects are `serde_json::Value`, since the pod
 //! carries a free-form overlay.
 
+pub mod autoscaler;
 pub mod budget;
 pub mod labels;
 pub mod overlay;

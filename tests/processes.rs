@@ -136,3 +136,40 @@ fn an_operator_process_serves_a_model_in_a_cluster_and_stops_in_order() {
     assert!(told("operator starts") && told("operator stopped"), "{said}");
     assert_eq!(served.process.stop().0, Some(0));
 }
+
+#[test]
+fn preflight_asks_a_cluster_and_leaves_nothing_there() {
+    let folder = Folder::new("preflight");
+    let served = cluster(&folder, &["examples/twenty-lines", "--speed", "60"]);
+    let kubeconfig = served.kubeconfig.to_str().expect("UTF-8");
+    let fraud = CHAT.replace("/chat", "/fraud");
+    until(&served.address, &fraud, |answer| answer.contains("\"reason\":\"Measured\""));
+    let preflight = |path: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modelward"));
+        command.args(["preflight", "--kubeconfig", kubeconfig, "-o", "json", "-f", path]).current_dir(ROOT).stdin(Stdio::null());
+        let output = command.output().expect("the binary runs");
+        let lines = String::from_utf8(output.stdout).expect("UTF-8");
+        let found: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+        (output.status.code(), found, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, found, said) = preflight("examples/twenty-lines");
+    assert_eq!(code, Some(0), "{found:?}{said}");
+    assert!(said.contains("nothing is written"), "{said}");
+    let is = |check: &str, verdict: &str| found.iter().any(|finding| finding["check"] == check && finding["verdict"] == verdict);
+    assert!(is("release", "ok") && is("pods", "ok") && is("metrics", "ok") && is("traffic", "ok"), "{found:?}");
+    // The Model of the cluster counts where no document has one, and what is there does not change by being asked about.
+    let file = folder.0.join("other.yaml");
+    let text = fs::read_to_string(format!("{ROOT}/examples/twenty-lines/fraud.yaml")).expect("the example");
+    let (_, deployment) = text.split_once("---\n").expect("two documents");
+    fs::write(&file, deployment.replace("version: 1.4.0", "version: 9.9.9").replace("version: 1.5.0", "version: 9.9.9")).expect("a file");
+    let (code, found, said) = preflight(file.to_str().expect("UTF-8"));
+    assert_eq!(code, Some(1), "{found:?}{said}");
+    assert!(found.iter().any(|finding| finding["reason"] == "VersionNotFound"), "{found:?}");
+    assert!(!get(&served.address, &fraud).contains("9.9.9"), "nothing was written");
+    fs::write(&file, deployment.replace("name: fraud", "name: newcomer")).expect("a file");
+    let (_, found, said) = preflight(file.to_str().expect("UTF-8"));
+    assert!(found.iter().any(|finding| finding["object"] == "modeldeployment/newcomer" && finding["verdict"] == "ok"), "{found:?}{said}");
+    assert!(get(&served.address, &CHAT.replace("/chat", "/newcomer")).starts_with("HTTP/1.1 404"), "nothing was made");
+    assert!(!get(&served.address, "/apis/apps/v1/namespaces/default/deployments").contains("preflight"), "no pods were asked for");
+    assert_eq!(served.process.stop().0, Some(0));
+}

@@ -14,6 +14,11 @@ pub const SPEC_SUPERSEDED: &str = "SpecSuperseded";
 pub const PAUSED: &str = "Paused";
 /// The route has every field that the spec asks for; said only where one was left out.
 pub const ROUTE_AS_SPECIFIED: &str = "RouteAsSpecified";
+/// A new version could be judged by its numbers; said only where the spec has an analysis, and keeps nothing from going on.
+pub const ANALYSIS_READY: &str = "AnalysisReady";
+
+/// The scalers of the revisions that serve do their work; said only with `spec.autoscaling`.
+pub const SCALING_ACTIVE: &str = "ScalingActive";
 
 /// Reasons, as one word for programs; the message beside them is for people.
 pub mod reason {
@@ -89,6 +94,18 @@ pub mod reason {
     pub const INVALID_POD_TEMPLATE: &str = "InvalidPodTemplate";
     /// A field of the spec has a value that cannot be used.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The autoscaling asks for something that cannot scale a revision.
+    pub const INVALID_AUTOSCALING: &str = "InvalidAutoscaling";
+    /// KEDA is asked for and not installed.
+    pub const KEDA_NOT_INSTALLED: &str = "KedaNotInstalled";
+    /// Scalers do their work.
+    pub const SCALERS_WORK: &str = "ScalersWork";
+    /// A scaler is not there yet.
+    pub const SCALER_MISSING: &str = "ScalerMissing";
+    /// A scaler says that it cannot do its work.
+    pub const SCALER_FAILING: &str = "ScalerFailing";
+    /// A scaler keeps no pods until there is work.
+    pub const IDLE: &str = "Idle";
     /// The analysis asks for something that cannot be measured.
     pub const INVALID_ANALYSIS: &str = "InvalidAnalysis";
     /// A metric failed, and the version was taken back.
@@ -115,6 +132,24 @@ pub mod reason {
     pub const NOT_ENOUGH_SAMPLES: &str = "NotEnoughSamples";
     /// The last values of a metric are out of bounds, not often enough to fail it.
     pub const METRIC_BREACHED: &str = "MetricBreached";
+    /// Every metric can be measured, and the traffic can tell.
+    pub const MEASURED: &str = "Measured";
+    /// The metrics were not asked for yet.
+    pub const NOT_ASKED_YET: &str = "NotAskedYet";
+    /// The operator's configuration has no such metric provider, or no default.
+    pub const NO_PROVIDER: &str = "NoProvider";
+    /// The metric source refuses a query.
+    pub const SOURCE_REFUSES: &str = "SourceRefuses";
+    /// The metric source is not reached, or does not answer as one.
+    pub const SOURCE_UNREACHABLE: &str = "SourceUnreachable";
+    /// The query of a metric matches no series of the stable revision.
+    pub const NO_SERIES: &str = "NoSeries";
+    /// What a query gives is no measurement.
+    pub const NOT_MEASURABLE: &str = "NotMeasurable";
+    /// Steps would take longer than their holds to get their samples.
+    pub const TOO_FEW_REQUESTS: &str = "TooFewRequests";
+    /// So much traffic cannot tell what the analysis asks.
+    pub const CANNOT_TELL: &str = "CannotTell";
     /// Somebody said abort.
     pub const ABORTED: &str = "Aborted";
     /// The spec asks for something else now.

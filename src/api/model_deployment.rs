@@ -2,7 +2,9 @@
 
 mod analysis;
 mod analysis_status;
+mod autoscaling;
 mod container;
+mod probe_status;
 mod status;
 mod strategy;
 mod traffic;
@@ -17,10 +19,17 @@ pub use analysis::{Analysis, ComparedToStable, Metric, OnNoData};
 pub use analysis_status::{
     AnalysisStatus, ComparisonStatus, Estimate, Evidence, HistogramCounts, MeasuredValue, MetricPhase, MetricStatus, StepCounts,
 };
+pub use autoscaling::{
+    AuthenticationRef, Autoscaling, ContainerResourceMetric, ExternalMetric, Hpa, Keda, KedaMetricType, KedaTrigger, MetricIdentifier,
+    MetricSelector, MetricSelectorOperator, MetricSelectorRule, ObjectMetric, ObjectReference, PodsMetric, PodsTarget, PodsTargetType,
+    ResourceMetric, ResourceTarget, ResourceTargetType, ScalingBehavior, ScalingMetric, ScalingMetricType, ScalingPolicy,
+    ScalingPolicyType, ScalingRules, SelectPolicy, ValueTarget, ValueTargetType,
+};
 pub use container::{
     Container, EnvVar, EnvVarSource, ExecAction, FieldSelector, GrpcAction, HttpGetAction, HttpHeader, KeySelector, Port, Probe, Scheme,
     TcpSocketAction, VolumeMount,
 };
+pub use probe_status::{ProbeProblem, ProbeStatus};
 pub use status::{
     Cause, Command, CommandResult, Decision, HistoryEntry, LastCommand, ModelDeploymentPhase, ModelDeploymentStatus, NextAction,
     NextActionKind, Outcome, Override, OverrideType, PausedStatus, ReplicasOwner, RetiringRevision, RevisionStatus, RevisionWeight,
@@ -86,7 +95,9 @@ pub const NAME_MAX: usize = 46;
     validation = Rule::new("!self.metadata.name.endsWith('-preview')")
         .message("a name that ends with -preview is kept for the preview Service of a blue/green release: choose another metadata.name"),
     validation = Rule::new("!has(self.spec.analysis) || has(self.spec.analysis.afterPromotion) || (has(self.spec.strategy) && self.spec.strategy.type != 'Immediate')")
-        .message("analysis judges steps, and Immediate has none: choose strategy.type Canary or BlueGreen, or set analysis.afterPromotion")
+        .message("analysis judges steps, and Immediate has none: choose strategy.type Canary or BlueGreen, or set analysis.afterPromotion"),
+    validation = Rule::new("!has(self.spec.autoscaling) || !has(oldSelf.spec.autoscaling) || self.spec.replicas == oldSelf.spec.replicas || self.spec.replicas == 1")
+        .message("the number of pods is autoscaling's to decide: change spec.autoscaling.minReplicas or maxReplicas, or remove spec.autoscaling first")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ModelDeploymentSpec {
@@ -116,10 +127,15 @@ pub struct ModelDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
 
-    /// Wanted pods of the version that serves, 0 to 10000. `kubectl scale` writes it.
+    /// Wanted pods of the version that serves, 0 to 10000. `kubectl scale` writes it. With `autoscaling` it is what the first release
+    /// starts with, within its bounds.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = 0, max = 10000))]
     pub replicas: i32,
+
+    /// Lets a scaler decide how many pods there are. Without it, `replicas` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
 
     /// How a new version takes over.
     #[serde(default)]
@@ -228,6 +244,7 @@ impl Default for ModelDeploymentSpec {
             resources: None,
             pod_template: None,
             replicas: default_replicas(),
+            autoscaling: None,
             strategy: Strategy::default(),
             analysis: None,
             traffic: None,

@@ -91,18 +91,23 @@ pub(super) fn port(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// A map of resource names to quantities. The names are checked with the pod.
-pub(super) fn quantities(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn quantities(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 32,
-        "additionalProperties": {
-            "x-kubernetes-int-or-string": true,
-            "maxLength": 32,
-            "x-kubernetes-validations": [{
-                "rule": "string(self).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$')",
-                "message": "must be a quantity such as 500m, 2, or 16Gi",
-            }],
-        },
+        "additionalProperties": quantity(generator),
+    })
+}
+
+/// A quantity that is not negative.
+pub(super) fn quantity(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "maxLength": 32,
+        "x-kubernetes-validations": [{
+            "rule": "string(self).matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$')",
+            "message": "must be a quantity such as 500m, 2, or 16Gi",
+        }],
     })
 }
 

@@ -6,20 +6,19 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use super::connect;
 use super::output::Failure;
 use super::stop::stop_signal;
 use crate::controllers::operator::{Operator, Options};
 use crate::metric_source::Sources;
-use crate::metric_source::config::OperatorConfiguration;
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::probes;
 use crate::runtime::telemetry::logs::{self, LogFormat};
@@ -32,7 +31,7 @@ use crate::runtime::telemetry::requests;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The only namespace to look at; all namespaces if it is not given.
-    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = connect::namespace)]
     namespace: Option<String>,
     /// Objects of one kind that are worked on at the same time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -70,12 +69,6 @@ enum Format {
     Json,
 }
 
-fn namespace(text: &str) -> Result<String, String> {
-    let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    let sound = !text.is_empty() && text.len() <= 63 && text.chars().all(fits) && !text.starts_with('-') && !text.ends_with('-');
-    if sound { Ok(text.to_owned()) } else { Err("a namespace has at most 63 lower-case letters, digits and -".to_owned()) }
-}
-
 /// Runs it.
 ///
 /// # Errors
@@ -95,7 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::default());
-    let configuration = configuration(arguments.config.as_deref())?;
+    let configuration = connect::configuration(arguments.config.as_deref())?;
     let (client, forbidden) = client(arguments).await?;
     let client = requests::counted(client, Arc::clone(&metrics), Arc::clone(&clock));
     let sources = Sources::from_configuration(&configuration, &forbidden);
@@ -134,7 +127,7 @@ async fn serve(arguments: &Arguments, clock: Arc<dyn Clock>) -> Result<(), Failu
 
 /// A client without kube's own retries: what fails is for the queue's backoff.
 async fn client(arguments: &Arguments) -> Result<(Client, BTreeSet<IpAddr>), Failure> {
-    let mut config = config(arguments).await?;
+    let mut config = connect::config(arguments.kubeconfig.as_deref(), arguments.context.as_deref()).await?;
     config.default_retry = false;
     let where_to = config.cluster_url.to_string();
     let forbidden = addresses(&config).await;
@@ -153,58 +146,8 @@ async fn addresses(config: &Config) -> BTreeSet<IpAddr> {
     tokio::net::lookup_host((host, port)).await.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
 }
 
-/// The file, or what holds without one.
-fn configuration(file: Option<&Path>) -> Result<OperatorConfiguration, Failure> {
-    let Some(file) = file else { return Ok(OperatorConfiguration::without_file()) };
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::of(&format!("{shown} cannot be read"), &error))?;
-    OperatorConfiguration::parse(&text)
-        .map_err(|error| Failure::Failed(error.0.iter().map(|mistake| format!("{shown}: {mistake}")).collect()))
-}
-
-async fn config(arguments: &Arguments) -> Result<Config, Failure> {
-    let options = KubeConfigOptions { context: arguments.context.clone(), ..KubeConfigOptions::default() };
-    let hint = "give --kubeconfig or --context, set KUBECONFIG, or run in a pod";
-    let failure = |error: &dyn std::error::Error| Failure::of(&format!("no cluster is configured ({hint})"), error);
-    match (&arguments.kubeconfig, &arguments.context) {
-        (Some(file), _) => {
-            let kubeconfig =
-                Kubeconfig::read_from(file).map_err(|error| Failure::of(&format!("{} cannot be read", file.display()), &error))?;
-            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failure(&error))
-        }
-        (None, Some(_)) => Config::from_kubeconfig(&options).await.map_err(|error| failure(&error)),
-        (None, None) => Config::infer().await.map_err(|error| failure(&error)),
-    }
-}
-
 /// The name of this process in Events: the pod's.
 fn instance() -> String {
     let name = ["POD_NAME", "HOSTNAME"].iter().find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()));
     name.unwrap_or_else(|| "modelward".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn namespaces_are_checked_before_anything_runs() {
-        assert_eq!(namespace("team-1"), Ok("team-1".to_owned()));
-        for wrong in ["", "Team", "-a", "a-", "a.b", &"a".repeat(64)] {
-            assert!(namespace(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn mistakes_of_the_configuration_name_file_and_place() {
-        let folder = std::env::temp_dir().join(format!("modelward-configuration-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("config.yaml");
-        std::fs::write(&file, "apiVersion: config.modelward.dev/v1alpha1\nkind: OperatorConfiguration\nmetricProvider: []\n").unwrap();
-        let Err(Failure::Failed(lines)) = configuration(Some(&file)) else { panic!("an unknown field is taken") };
-        assert!(lines[0].contains("config.yaml: line 3"), "{lines:?}");
-        std::fs::remove_dir_all(&folder).unwrap();
-        assert!(configuration(Some(&file)).is_err());
-        assert!(configuration(None).unwrap().metric_providers.is_empty());
-    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kube::Resource;
 use kube::core::{ApiResource, GroupVersionKind, Selector};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::{Model, ModelDeployment, Rollback};
 use crate::resources::{labels, ownership};
@@ -119,8 +119,8 @@ impl Watched for Ours<Rollback> {
     }
 }
 
-/// A child object.
-#[derive(Debug)]
+/// A child object. Two are equal when nothing of it that is kept differs; of most kinds the revision is kept.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Child {
     /// Uid of its controller, if it has one.
     pub owner_uid: Option<Box<str>>,
@@ -159,12 +159,14 @@ pub struct Children {
     version: &'static str,
     kind: &'static str,
     optional: bool,
+    /// Its status is written every few seconds, and matters only when something is wrong.
+    talkative: bool,
     owned: Interner,
 }
 
 impl Children {
     fn of(group: &'static str, version: &'static str, kind: &'static str, scope: Scope) -> Self {
-        Self { scope, group, version, kind, optional: false, owned: Interner::default() }
+        Self { scope, group, version, kind, optional: false, talkative: false, owned: Interner::default() }
     }
 
     /// Deployments.
@@ -180,6 +182,16 @@ impl Children {
     /// PodDisruptionBudgets.
     pub fn budgets(scope: Scope) -> Self {
         Self::of("policy", "v1", "PodDisruptionBudget", scope)
+    }
+
+    /// HorizontalPodAutoscalers.
+    pub fn autoscalers(scope: Scope) -> Self {
+        Self { talkative: true, ..Self::of("autoscaling", "v2", "HorizontalPodAutoscaler", scope) }
+    }
+
+    /// ScaledObjects. KEDA may be missing.
+    pub fn scaled_objects(scope: Scope) -> Self {
+        Self { optional: true, talkative: true, ..Self::of("keda.sh", "v1alpha1", "ScaledObject", scope) }
     }
 
     /// ControllerRevisions.
@@ -221,6 +233,9 @@ impl Watched for Children {
         let mut kept = object.clone();
         let managers = kept.get_mut("metadata").and_then(Value::as_object_mut).and_then(|metadata| metadata.remove("managedFields"));
         let managers = managers.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if self.talkative {
+            keep_failures(&mut kept);
+        }
         Ok(Child {
             owner_uid: controller(object).map(Box::from),
             revision: label(object, labels::REVISION).map(Box::from),
@@ -232,9 +247,27 @@ impl Watched for Children {
     }
 
     fn index(&self, object: &Value) -> Vec<String> {
+        // KEDA puts the labels of its ScaledObject on the autoscaler that it makes, which is its child and not ours.
+        if controller_kind(object) == Some("ScaledObject") {
+            return Vec::new();
+        }
         let namespace = text(object, "/metadata/namespace").unwrap_or_default();
         label(object, labels::DEPLOYMENT).map(|deployment| deployment_index(namespace, deployment)).into_iter().collect()
     }
+}
+
+/// Of what a scaler says, what it says to be wrong.
+fn keep_failures(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let failing = conditions.iter().filter(|condition| condition["status"] == "False");
+    let kept = failing.map(
+        |condition| json!({ "type": condition["type"], "status": "False", "reason": condition["reason"], "message": condition["message"] }),
+    );
+    let status = json!({ "conditions": kept.collect::<Vec<Value>>() });
+    object["status"] = status;
 }
 
 fn is_ours(entry: &Value) -> bool {
@@ -242,8 +275,16 @@ fn is_ours(entry: &Value) -> bool {
 }
 
 fn controller(object: &Value) -> Option<&str> {
+    controller_reference(object)?["uid"].as_str()
+}
+
+fn controller_kind(object: &Value) -> Option<&str> {
+    controller_reference(object)?["kind"].as_str()
+}
+
+fn controller_reference(object: &Value) -> Option<&Value> {
     let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
-    owners.iter().find(|owner| owner["controller"] == true)?["uid"].as_str()
+    owners.iter().find(|owner| owner["controller"] == true)
 }
 
 /// What counts of a pod.

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     kind: &'static str,
-    status: bool,
+    status: &'static str,
     reason: &'static str,
     message: String,
 }
@@ -15,7 +15,12 @@ pub struct Wanted {
 impl Wanted {
     /// A condition from its parts.
     pub fn new(kind: &'static str, status: bool, reason: &'static str, message: &str) -> Self {
-        Self { kind, status, reason, message: message.to_owned() }
+        Self { kind, status: if status { "True" } else { "False" }, reason, message: message.to_owned() }
+    }
+
+    /// A condition of which nothing is known.
+    pub fn unknown(kind: &'static str, reason: &'static str, message: &str) -> Self {
+        Self { kind, status: "Unknown", reason, message: message.to_owned() }
     }
 }
 
@@ -23,7 +28,7 @@ impl Wanted {
 pub fn merge(before: &[Condition], wanted: Vec<Wanted>, generation: i64, now: Timestamp) -> Vec<Condition> {
     let mut merged: Vec<Condition> = Vec::new();
     for condition in wanted {
-        let status = if condition.status { "True" } else { "False" };
+        let status = condition.status;
         let same = before.iter().find(|old| old.type_ == condition.kind && old.status == status);
         merged.push(Condition {
             last_transition_time: same.map_or(Time(now), |old| old.last_transition_time.clone()),

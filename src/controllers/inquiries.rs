@@ -3,22 +3,29 @@
 //! Takes what is due for an object; gives the answers to its next pass, which it wakes. One set of questions per object is under way
 //! at a time, a bounded number over all. An answer that no pass has settled is asked for again: windows lie in the past, so it is
 //! the same. One that was settled is not, also when it moved nothing (too few requests for a bound): the next window is longer.
-//! Never judges an answer.
+//! What may be measured is asked on the same way ([`probing`]), and again at a time that is no time of the queue: a deployment at rest stays at
+//! rest while nobody knows its series. Never judges an answer.
+
+pub mod probing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
+use crate::controllers::inquiries::probing::Probing;
 use crate::domain::analysis::profile::{Measure, Reading};
 use crate::domain::analysis::reading::{self, Answer, STALE_AFTER};
 use crate::domain::analysis::take_in::{Answered, Found};
 use crate::domain::analysis::template::{Parameters, Template};
 use crate::domain::analysis::window::Question;
+use crate::domain::beforehand::probe::{Occasion, Probed};
 use crate::metric_source::{MetricSource, Sources};
 use crate::runtime::driver::Handle;
 use crate::runtime::key::ObjectKey;
@@ -45,6 +52,28 @@ pub struct Asking {
     pub stable: Option<Parameters>,
 }
 
+/// Everything that is asked for an object at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Askings {
+    /// Windows of a revision that is judged.
+    pub windows: Vec<Asking>,
+    /// Metrics of the stable revision, and why they are asked for.
+    pub probes: Vec<Probing>,
+    /// See `probes`.
+    pub occasion: Option<Occasion>,
+}
+
+/// What came of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// Of windows.
+    pub windows: Vec<Answered>,
+    /// Of metrics of the stable revision.
+    pub probes: Vec<Probed>,
+    /// Why those were asked for.
+    pub occasion: Option<Occasion>,
+}
+
 /// See the module.
 #[derive(Clone)]
 pub struct Inquiries(Arc<Shared>);
@@ -58,9 +87,11 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<(ObjectKey, Vec<Asking>)>,
+    waiting: VecDeque<(ObjectKey, Askings)>,
     under_way: BTreeSet<ObjectKey>,
-    answers: BTreeMap<ObjectKey, Vec<Answered>>,
+    answers: BTreeMap<ObjectKey, Answers>,
+    /// Objects to be woken, when nothing else does before.
+    reminders: BTreeMap<ObjectKey, Instant>,
     /// Up to which moment a metric was asked for, and need not be again.
     asked: BTreeMap<ObjectKey, BTreeMap<String, Timestamp>>,
 }
@@ -79,9 +110,9 @@ impl Inquiries {
     }
 
     /// Asks for `key`, unless something is being asked for it.
-    pub fn ask(&self, key: &ObjectKey, askings: Vec<Asking>) {
+    pub fn ask(&self, key: &ObjectKey, askings: Askings) {
         let mut state = self.0.state();
-        if askings.is_empty() || !state.under_way.insert(key.clone()) {
+        if (askings.windows.is_empty() && askings.probes.is_empty()) || !state.under_way.insert(key.clone()) {
             return;
         }
         state.waiting.push_back((key.clone(), askings));
@@ -91,7 +122,7 @@ impl Inquiries {
 
     /// The answers for `key` that nobody took yet.
     #[must_use]
-    pub fn take(&self, key: &ObjectKey) -> Vec<Answered> {
+    pub fn take(&self, key: &ObjectKey) -> Answers {
         self.0.state().answers.remove(key).unwrap_or_default()
     }
 
@@ -111,9 +142,23 @@ impl Inquiries {
         }
     }
 
+    /// Wakes `key` after so long; none: not at all. The last word counts.
+    pub fn remind(&self, key: &ObjectKey, after: Option<Duration>) {
+        let mut state = self.0.state();
+        match after {
+            Some(after) => drop(state.reminders.insert(key.clone(), Instant::now() + after)),
+            None => drop(state.reminders.remove(key)),
+        }
+        drop(state);
+        if after.is_some() {
+            self.0.wake.notify_one();
+        }
+    }
+
     /// The object is gone.
     pub fn forget(&self, key: &ObjectKey) {
         let mut state = self.0.state();
+        state.reminders.remove(key);
         state.answers.remove(key);
         state.asked.remove(key);
     }
@@ -133,32 +178,54 @@ impl Inquiries {
             {
                 under_way.push(self.answer(key, askings));
             }
+            let reminder = self.0.state().reminders.values().min().copied();
             tokio::select! {
                 biased;
                 Some(()) = under_way.next(), if !under_way.is_empty() => {}
                 () = self.0.wake.notified() => {}
+                () = sleep_until(reminder.unwrap_or_else(Instant::now)), if reminder.is_some() => self.wake_reminded(),
             }
         }
     }
 
-    fn next(&self) -> Option<(ObjectKey, Vec<Asking>)> {
+    fn wake_reminded(&self) {
+        let now = Instant::now();
+        let mut state = self.0.state();
+        let due: Vec<ObjectKey> = state.reminders.iter().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone()).collect();
+        for key in &due {
+            state.reminders.remove(key);
+        }
+        drop(state);
+        for key in due {
+            self.enqueue(key);
+        }
+    }
+
+    fn enqueue(&self, key: ObjectKey) {
+        if let Some(handle) = self.0.handle.get() {
+            handle.enqueue(key);
+        }
+    }
+
+    fn next(&self) -> Option<(ObjectKey, Askings)> {
         self.0.state().waiting.pop_front()
     }
 
-    async fn answer(&self, key: ObjectKey, askings: Vec<Asking>) {
-        let answers = join_all(askings.iter().map(|asking| self.answered(asking))).await;
+    async fn answer(&self, key: ObjectKey, askings: Askings) {
+        let Askings { windows, probes, occasion } = &askings;
+        let windowed = join_all(windows.iter().map(|asking| self.answered(asking)));
+        let probed = join_all(probes.iter().map(|probing| probing::probed(&self.0.sources, probing)));
+        let (answers, probes) = tokio::join!(windowed, probed);
         let mut state = self.0.state();
-        let failed = askings.iter().zip(&answers).filter(|(_, answered)| answered.found.is_err() && !answered.late);
+        let failed = windows.iter().zip(&answers).filter(|(_, answered)| answered.found.is_err() && !answered.late);
         let failed: Vec<(String, Timestamp)> = failed.map(|(asking, _)| (asking.metric.clone(), asking.question.to)).collect();
         if !failed.is_empty() {
             state.asked.entry(key.clone()).or_default().extend(failed);
         }
-        state.answers.insert(key.clone(), answers);
+        state.answers.insert(key.clone(), Answers { windows: answers, probes, occasion: occasion.clone() });
         state.under_way.remove(&key);
         drop(state);
-        if let Some(handle) = self.0.handle.get() {
-            handle.enqueue(key);
-        }
+        self.enqueue(key);
     }
 
     async fn answered(&self, asking: &Asking) -> Answered {

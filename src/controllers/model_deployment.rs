@@ -4,10 +4,13 @@
 
 pub mod apply;
 pub mod ask;
+mod beforehand;
 pub mod decide;
 pub mod memory;
 pub mod observe;
 mod routes;
+mod scalers;
+pub mod scaling;
 pub mod status;
 pub mod validate;
 
@@ -21,12 +24,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::api::conditions::reason;
-use crate::controllers::inquiries::Inquiries;
+use crate::controllers::inquiries::{Answers, Askings, Inquiries};
 use crate::controllers::model_deployment::apply::Hands;
+use crate::controllers::model_deployment::beforehand::Beforehand;
 use crate::controllers::model_deployment::decide::{Numbers, Target};
 use crate::controllers::model_deployment::observe::{Caches, Observed};
 use crate::controllers::model_deployment::validate::Valid;
 use crate::domain::analysis::profile::Profiles;
+use crate::domain::beforehand::probe::{self, Occasion, Probed, Tries};
 use crate::domain::rollout::{Plan, Reason, State};
 use crate::kube_io::events::{Notice, Recorder, Regarding, Severity};
 use crate::kube_io::{Target as Object, WriteError, Writer};
@@ -61,6 +66,8 @@ struct Remembered {
     tried: Option<(String, Result<(), String>)>,
     /// Since when only numbers and words of the status differ from what is written.
     differs_since: Option<Timestamp>,
+    /// When metrics of the stable revision were asked for.
+    probed: Tries,
 }
 
 impl Reconciler for ModelDeployments {
@@ -74,22 +81,29 @@ impl Reconciler for ModelDeployments {
         };
         let model = observed.model.as_ref().and_then(|model| model.as_deref().ok());
         let valid = validate::validate(&observed.deployment.spec, model, &self.profiles);
+        let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
+        let valid = scaling::sized(valid, &observed, remembered.as_ref());
         let target = self.target(&observed, &valid).await;
-        let answers = self.inquiries.take(&key);
+        let Answers { windows: answers, probes, occasion } = self.inquiries.take(&key);
         let asked = ask::asked(self.inquiries.asked(&key), valid.settings.analysis.as_ref(), &answers);
         let numbers = Numbers { answers, asked };
-        let mut plan = decide::decide(&observed, &valid, &target, &numbers);
-        let askings = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
+        let mut plan = decide::decide(&observed, &valid, &target, &numbers, remembered.as_ref());
+        let windows = ask::askings(&observed, valid.settings.analysis.as_ref(), plan.due.as_ref());
+        let tries = self.probed(&key, occasion.as_ref(), &probes, observed.now);
+        let beforehand = beforehand::look(&observed, &valid, &plan, &tries, &probes);
         let hands = Hands { writer: &self.writer, observed: &observed, valid: &valid, target: target.as_ref().ok() };
         match hands.carry_out(&plan).await {
             Ok(()) => {
                 let retry = self.announce(&hands, &mut plan).await.or(retry_at(&target, observed.now));
-                let next = self.report(&observed, &valid, &plan, retry).await?;
+                let retry = [retry, beforehand.next].into_iter().flatten().min();
+                let next = self.report(&observed, &valid, &plan, &beforehand, retry).await?;
                 self.inquiries.settle(&key, numbers.asked);
-                self.inquiries.ask(&key, askings);
+                self.inquiries.remind(&key, beforehand.again);
+                let Beforehand { askings: probes, occasion, .. } = beforehand;
+                self.inquiries.ask(&key, Askings { windows, probes, occasion });
                 Ok(next)
             }
-            Err(error) => self.report_refusal(&observed, &valid, plan, error).await,
+            Err(error) => self.report_refusal(&observed, &valid, plan, &beforehand, error).await,
         }
     }
 }
@@ -117,6 +131,15 @@ impl ModelDeployments {
 
     fn forget(&self, key: &ObjectKey) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// When metrics of the stable revision were asked for, those answers included.
+    fn probed(&self, key: &ObjectKey, occasion: Option<&Occasion>, answers: &[Probed], now: Timestamp) -> Tries {
+        let before = self.remembered(key).probed;
+        let Some(occasion) = occasion.filter(|_| !answers.is_empty()) else { return before };
+        let tries = probe::tried(before, occasion, answers, now);
+        self.remember(key, |memory| memory.probed.clone_from(&tries));
+        tries
     }
 
     /// Records a way back that the operator took by itself. That it cannot be recorded keeps nothing else; returns when to try again.
@@ -170,8 +193,15 @@ impl ModelDeployments {
     }
 
     /// Writes what the plan came to, if it is news, and tells people.
-    async fn report(&self, observed: &Observed, valid: &Valid, plan: &Plan, retry: Option<Timestamp>) -> Result<Next, ReconcileError> {
-        let wait = self.write_status(observed, valid, plan).await?;
+    async fn report(
+        &self,
+        observed: &Observed,
+        valid: &Valid,
+        plan: &Plan,
+        beforehand: &Beforehand,
+        retry: Option<Timestamp>,
+    ) -> Result<Next, ReconcileError> {
+        let wait = self.write_status(observed, valid, plan, &beforehand.known).await?;
         for (place, note) in plan.notes.iter().enumerate() {
             self.recorder.publish(&notice(observed, plan, place, note));
         }
@@ -180,8 +210,14 @@ impl ModelDeployments {
     }
 
     /// Returns when to look again for numbers and words that wait for their turn.
-    async fn write_status(&self, observed: &Observed, valid: &Valid, plan: &Plan) -> Result<Option<Timestamp>, ReconcileError> {
-        let wanted = status::status(observed, valid, plan);
+    async fn write_status(
+        &self,
+        observed: &Observed,
+        valid: &Valid,
+        plan: &Plan,
+        known: &[Probed],
+    ) -> Result<Option<Timestamp>, ReconcileError> {
+        let wanted = status::status(observed, valid, plan, known);
         let current = observed.deployment.status.as_ref();
         let key = &observed.entry.key;
         if current == Some(&wanted) {
@@ -205,7 +241,14 @@ impl ModelDeployments {
 
     /// A write was refused. What the API server will refuse again is said in status; nothing of the plan is remembered, so
     /// that the next pass decides anew.
-    async fn report_refusal(&self, observed: &Observed, valid: &Valid, plan: Plan, error: WriteError) -> Result<Next, ReconcileError> {
+    async fn report_refusal(
+        &self,
+        observed: &Observed,
+        valid: &Valid,
+        plan: Plan,
+        beforehand: &Beforehand,
+        error: WriteError,
+    ) -> Result<Next, ReconcileError> {
         let first = observed.deployment.status.as_ref().is_none_or(|status| status.decision.is_none());
         let code = match &error {
             WriteError::Invalid(_) if first => reason::INVALID_POD_TEMPLATE,
@@ -224,7 +267,8 @@ impl ModelDeployments {
             announce: None,
             ..plan
         };
-        self.write_status(observed, valid, &Plan { scale: Vec::new(), workloads: Vec::new(), ..said }).await?;
+        let said = Plan { scale: Vec::new(), scalers: BTreeMap::new(), workloads: Vec::new(), ..said };
+        self.write_status(observed, valid, &said, &beforehand.known).await?;
         Err(ReconcileError::new(error.reason(), error.to_string()))
     }
 }

@@ -4,9 +4,6 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use kube::Client;
-
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, Scope, deployment_index};
 use crate::controllers::inquiries::Inquiries;
 use crate::controllers::model::Models;
@@ -24,6 +21,8 @@ use crate::runtime::driver::{self, Activity, Driver, DriverError, Handle};
 use crate::runtime::key::ObjectKey;
 use crate::runtime::queue::Limits;
 use crate::runtime::telemetry::metrics::Metrics;
+use jiff::SignedDuration;
+use kube::Client;
 
 /// A Model's status follows its deployments after so long: a rollout changes them often.
 const MODEL_DELAY: SignedDuration = SignedDuration::from_secs(1);
@@ -124,6 +123,8 @@ fn caches(scope: &Scope) -> Caches {
         workloads: Cache::new(Children::workloads(scope.clone())),
         services: Cache::new(Children::services(scope.clone())),
         budgets: Cache::new(Children::budgets(scope.clone())),
+        autoscalers: Cache::new(Children::autoscalers(scope.clone())),
+        scaled_objects: Cache::new(Children::scaled_objects(scope.clone())),
         records: Cache::new(Children::records(scope.clone())),
         routes: Cache::new(Children::routes(scope.clone())),
         grpc_routes: Cache::new(Children::grpc_routes(scope.clone())),
@@ -132,18 +133,24 @@ fn caches(scope: &Scope) -> Caches {
     }
 }
 
+/// Every kind of children.
+fn children(caches: &Caches) -> [&Arc<Cache<Children>>; 8] {
+    let Caches { workloads, services, budgets, autoscalers, scaled_objects, records, routes, grpc_routes, .. } = caches;
+    [workloads, services, budgets, autoscalers, scaled_objects, records, routes, grpc_routes]
+}
+
 fn all(caches: &Caches) -> Vec<Arc<dyn AnyCache>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods, rollbacks } = caches;
+    let Caches { deployments, models, pods, rollbacks, .. } = caches;
     let mut all: Vec<Arc<dyn AnyCache>> =
         vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(pods) as _, Arc::clone(rollbacks) as _];
-    all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
+    all.extend(children(caches).map(|children| Arc::clone(children) as Arc<dyn AnyCache>));
     all
 }
 
 fn observers(caches: &Caches) -> Vec<Arc<dyn WriteObserver>> {
-    let Caches { deployments, models, workloads, services, budgets, records, routes, grpc_routes, pods: _, rollbacks } = caches;
+    let Caches { deployments, models, rollbacks, .. } = caches;
     let mut all: Vec<Arc<dyn WriteObserver>> = vec![Arc::clone(deployments) as _, Arc::clone(models) as _, Arc::clone(rollbacks) as _];
-    all.extend([workloads, services, budgets, records, routes, grpc_routes].map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
+    all.extend(children(caches).map(|children| Arc::clone(children) as Arc<dyn WriteObserver>));
     all
 }
 
@@ -151,6 +158,7 @@ fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelD
     let handle = driver.controller(controller, Limits::with_concurrency(concurrency), all(caches));
     handle.on_own_change(&caches.deployments);
     wake_by_children(&handle, caches);
+    wake_by_kinds(&handle, caches);
     handle.on_change(&caches.rollbacks, |change| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
     let deployments = Arc::clone(&caches.deployments);
     handle.on_change(&caches.models, move |change| {
@@ -161,12 +169,20 @@ fn add_deployments(driver: &mut Driver, caches: &Arc<Caches>, controller: ModelD
     handle
 }
 
-/// Every change of a child wakes its deployment; of a pod only one that counts.
+/// Every change of a child wakes its deployment; of a pod or a scaler only one that counts.
 fn wake_by_children(handle: &Handle, caches: &Caches) {
-    for children in [&caches.workloads, &caches.services, &caches.budgets, &caches.records, &caches.routes, &caches.grpc_routes] {
-        handle.on_change(children, |change: &Change<Child>| owners(change));
+    for children in children(caches) {
+        handle.on_change(children, |change: &Change<Child>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
     }
     handle.on_change(&caches.pods, |change: &Change<Pod>| if same(change, |old, new| old == new) { Vec::new() } else { owners(change) });
+}
+
+/// A kind that may be missing comes or goes: whoever waits for it, or stands without it, looks again.
+fn wake_by_kinds(handle: &Handle, caches: &Caches) {
+    for optional in [&caches.routes, &caches.grpc_routes, &caches.scaled_objects] {
+        let (handle, deployments) = (handle.clone(), Arc::clone(&caches.deployments));
+        optional.on_presence(move || deployments.list_all().iter().for_each(|entry| handle.enqueue(entry.key.clone())));
+    }
 }
 
 /// The change leaves what is kept of the object the same, by `equal`.

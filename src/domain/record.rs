@@ -222,6 +222,8 @@ pub struct Record {
     pub rollback: Option<String>,
     /// The analysis of the revision that is, or last was, judged.
     pub analysis: Option<Progress>,
+    /// Pods that the sizes of the present rollout are computed from, while a scaler decides.
+    pub replicas: Option<i32>,
 }
 
 impl Record {
@@ -251,6 +253,7 @@ impl Record {
             since: now,
             rollback: None,
             analysis: None,
+            replicas: None,
         }
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::settings::ScalerKind;
+
 /// Name of a revision and of its children: `<deployment>-<hash>`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -41,8 +43,19 @@ pub struct RevisionView {
     pub failed: Option<Failed>,
     /// Its workload, if there is one.
     pub workload: Option<Workload>,
+    /// Its scaler, if there is one, be it on its way out.
+    pub scaler: Option<ScalerView>,
     /// Its pods.
     pub pods: Pods,
+}
+
+/// What scales a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScalerView {
+    /// What it is.
+    pub kind: ScalerKind,
+    /// Why it cannot do its work, in its own words.
+    pub trouble: Option<String>,
 }
 
 /// Why a revision was given up.

@@ -13,6 +13,7 @@ mod judge;
 mod obey;
 mod recall;
 mod retreat;
+mod scalers;
 mod steady;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use crate::domain::settings::Settings;
 use crate::domain::size::surge_pods;
 
 pub use judge::Due;
+pub use scalers::Bounds;
 
 /// What the spec asks to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub enum Acceptance {
     Pending,
     /// Not taken: its words.
     Refused(String),
+    /// There is nothing that could take it, in words: the kind of route is not installed.
+    Missing(String),
 }
 
 /// The split as the cluster has it.
@@ -190,15 +194,17 @@ pub struct Note {
     pub reason: Reason,
 }
 
-/// What to do, in this order: workloads, split, scale, remove, marks, record.
+/// What to do, in this order: workloads, split, scalers, scale, remove, marks, record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Revisions whose children must exist, with the pods that a new workload starts with.
     pub workloads: Vec<(RevisionName, i32)>,
     /// The decision that the route or Service must carry.
     pub split: Option<Decision>,
-    /// Pods to ask for.
+    /// Pods to ask for, of those that no scaler owns.
     pub scale: Vec<(RevisionName, i32)>,
+    /// Scalers that have to be there, and their bounds; `None`: as they are. All others have to go.
+    pub scalers: BTreeMap<RevisionName, Option<Bounds>>,
     /// Revisions whose children must go.
     pub remove: Vec<RevisionName>,
     /// What to write on the records of revisions.
@@ -225,6 +231,7 @@ impl Plan {
             workloads: Vec::new(),
             split: None,
             scale: Vec::new(),
+            scalers: BTreeMap::new(),
             remove: Vec::new(),
             marks: Vec::new(),
             record,
@@ -291,7 +298,7 @@ fn goes_back(record: &Record) -> bool {
 /// Decides.
 pub fn decide(situation: &Situation<'_>) -> Plan {
     let Some(remembered) = recall::record(situation) else {
-        return steady::first_release(situation);
+        return scalers::owned(situation, steady::first_release(situation));
     };
     let (record, mut notes) = obey::command(situation, remembered);
     let record = obey::end_override(situation, record);
@@ -304,7 +311,7 @@ pub fn decide(situation: &Situation<'_>) -> Plan {
             None => advance::plan(situation, record),
         },
     };
-    let mut plan = cleanup::leftovers(situation, plan).bounded(situation);
+    let mut plan = scalers::owned(situation, cleanup::leftovers(situation, plan).bounded(situation));
     notes.append(&mut plan.notes);
     retreat::announced(judge::ask(situation, Plan { notes, ..plan }))
 }

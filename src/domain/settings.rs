@@ -22,6 +22,35 @@ pub enum Surge {
     Percent(i32),
 }
 
+/// What decides in place of a number in the spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalerKind {
+    /// A HorizontalPodAutoscaler.
+    Hpa,
+    /// A ScaledObject of KEDA.
+    Keda,
+}
+
+/// How the scaler of each revision is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scaler {
+    /// What it is.
+    pub kind: ScalerKind,
+    /// Fewest pods, at least 0.
+    pub min: i32,
+    /// Most pods, at least 1 and at least `min`.
+    pub max: i32,
+    /// The cluster has what it needs. Without, the operator keeps the numbers of pods.
+    pub installed: bool,
+}
+
+impl Scaler {
+    /// Fewest pods that anything which has to work on its own needs.
+    pub fn awake(&self) -> i32 {
+        self.min.max(1)
+    }
+}
+
 /// What ends a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -43,8 +72,10 @@ pub struct Step {
 /// The validated part of a deployment's spec that decisions need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Pods wanted, N. At least 0.
+    /// Pods wanted, N. At least 0. With a scaler, what follows from its work.
     pub replicas: i32,
+    /// What decides how many pods there are; `None`: the number in the spec.
+    pub scaler: Option<Scaler>,
     /// Steps in ascending order of weight; none: straight to 100 %.
     pub steps: Vec<Step>,
     /// After the last step, go on to 100 % without a person.
@@ -79,6 +110,11 @@ pub struct Settings {
 pub const FULL_WEIGHT: i32 = 100;
 
 impl Settings {
+    /// Ready pods that a revision at rest needs to be as specified. What a scaler makes beyond its least is not in the spec.
+    pub fn needed_at_rest(&self) -> i32 {
+        self.scaler.map_or(self.replicas, |scaler| scaler.awake().min(self.replicas))
+    }
+
     /// Weight of the first stage: the first step's, or all at once.
     pub fn first_weight(&self) -> i32 {
         self.next_weight(-1)
@@ -110,5 +146,30 @@ impl Settings {
     pub fn position(&self, weight: i32) -> (usize, usize) {
         let passed = self.steps.iter().filter(|step| step.weight <= weight).count();
         (passed, self.steps.len())
+    }
+}
+
+#[cfg(test)]
+impl Settings {
+    /// One pod, no steps, nothing special.
+    pub(crate) fn of_tests() -> Self {
+        Self {
+            replicas: 1,
+            scaler: None,
+            steps: Vec::new(),
+            auto_promote: true,
+            max_surge: Surge::Percent(100),
+            traffic: TrafficMode::ReplicaRatio,
+            headroom_percent: 100,
+            pins: false,
+            drain: SignedDuration::ZERO,
+            propagation_delay: SignedDuration::ZERO,
+            scale_down_delay: SignedDuration::ZERO,
+            progress_deadline: SignedDuration::from_secs(600),
+            paused: false,
+            analysis: None,
+            rollback_history_limit: 10,
+            revision_history_limit: 10,
+        }
     }
 }

@@ -101,29 +101,12 @@ fn narrow(value: i64) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;
 
     fn settings(replicas: i32, max_surge: Surge, traffic: TrafficMode, headroom_percent: i32) -> Settings {
-        Settings {
-            replicas,
-            steps: Vec::new(),
-            auto_promote: true,
-            max_surge,
-            traffic,
-            headroom_percent,
-            pins: false,
-            drain: SignedDuration::ZERO,
-            propagation_delay: SignedDuration::ZERO,
-            scale_down_delay: SignedDuration::ZERO,
-            progress_deadline: SignedDuration::from_secs(600),
-            paused: false,
-            analysis: None,
-            rollback_history_limit: 10,
-            revision_history_limit: 10,
-        }
+        Settings { replicas, max_surge, traffic, headroom_percent, ..Settings::of_tests() }
     }
 
     #[test]

@@ -41,6 +41,8 @@ const NOTE_MAX: usize = 1024;
 const NAME_MAX: usize = 200;
 const BURST: u32 = 25;
 const REFILL: Duration = Duration::from_secs(300);
+/// The longest wait that is believed.
+const WAIT_MAX: Duration = Duration::from_secs(300);
 const ATTEMPTS: u32 = 4;
 const CONTROLLER: &str = "modelward.dev/operator";
 
@@ -222,11 +224,14 @@ impl Shared {
     }
 
     async fn write(&self, job: &Job) -> &'static str {
+        let mut asked = Duration::ZERO;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                sleep(Duration::from_secs(1 << attempt)).await;
+                sleep(Duration::from_secs(1 << attempt).max(asked)).await;
             }
-            match self.attempt(job).await {
+            let outcome = self.attempt(job).await;
+            asked = outcome.as_ref().err().map_or(Duration::ZERO, wait);
+            match outcome {
                 Ok(()) => return "written",
                 Err(WriteError::AlreadyExists(_)) => return "known",
                 Err(error) if is_passing(&error) => tracing::debug!(event = %job.key, %error, "Event not written yet"),
@@ -289,6 +294,14 @@ impl Shared {
             "reportingController": CONTROLLER,
             "reportingInstance": self.instance,
         })
+    }
+}
+
+/// How long the API server asks to wait; at most five minutes.
+fn wait(error: &WriteError) -> Duration {
+    match error {
+        WriteError::TooManyRequests { retry_after: Some(delay) } => (*delay).min(WAIT_MAX),
+        _ => Duration::ZERO,
     }
 }
 

@@ -342,3 +342,15 @@ async fn an_event_waits_out_a_short_outage_and_is_given_up_in_a_long_one() {
         assert!(page.contains(&format!(r#"modelward_events_total{{outcome="{outcome}"}} 1"#)), "{page}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_not_sent_again_before_the_server_wants_it() {
+    let fake = Fake::new();
+    let (recorder, _metrics) = recorder(&fake);
+    fake.fail("create", Fault::Throttled(20));
+    recorder.publish(&notice("x", "1"));
+    sleep(Duration::from_secs(19)).await;
+    assert_eq!(written(&fake, "create"), 1);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(written(&fake, "create"), 2);
+}

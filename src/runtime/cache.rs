@@ -10,6 +10,7 @@
 //! memory after decoding.
 
 mod pace;
+mod patience;
 mod store;
 mod watch;
 
@@ -27,7 +28,7 @@ use kube::core::{ApiResource, Selector, SelectorExt};
 use serde_json::Value;
 
 pub use self::watch::WatchContext;
-pub(crate) use self::watch::collection_path;
+pub(crate) use self::{patience::patient, watch::collection_path};
 use self::{store::Store, watch::Feed};
 use crate::runtime::key::ObjectKey;
 
@@ -183,13 +184,16 @@ pub struct Cache<W: Watched> {
     health: Mutex<Health>,
 }
 
-#[derive(Debug)]
 struct Health {
     state: CacheState,
     /// Whether the rows are the whole truth of some moment.
     complete: bool,
     /// Wakers of those who wait for readiness.
     waiting: Vec<Arc<tokio::sync::Notify>>,
+    /// The API server knows the kind, as far as was seen.
+    present: bool,
+    /// Told when the kind comes or goes.
+    on_presence: Vec<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl<W: Watched> Cache<W> {
@@ -202,7 +206,13 @@ impl<W: Watched> Cache<W> {
             watched,
             store: RwLock::new(Store::default()),
             listeners: RwLock::new(Vec::new()),
-            health: Mutex::new(Health { state: CacheState::Syncing, complete: false, waiting: Vec::new() }),
+            health: Mutex::new(Health {
+                state: CacheState::Syncing,
+                complete: false,
+                waiting: Vec::new(),
+                present: false,
+                on_presence: Vec::new(),
+            }),
         })
     }
 
@@ -248,11 +258,22 @@ impl<W: Watched> Cache<W> {
         self.health().state.clone()
     }
 
+    /// Whether the rows are the whole truth of some moment: not before the first list, and not while the kind is absent.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.health().complete
+    }
+
     /// Calls `listener` after every change, in the order of keys for the changes of one list. It must be quick and must not
     /// block: it runs on the watch, and inside the pass whose write made the change.
     pub fn on_change(&self, listener: impl Fn(&Change<W::Row>) + Send + Sync + 'static) {
         let mut listeners = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
         listeners.push(Arc::new(listener));
+    }
+
+    /// Calls `listener` when the kind was installed, and when it was removed. It must be quick and must not block.
+    pub fn on_presence(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.health().on_presence.push(Arc::new(listener));
     }
 
     /// Takes in an object that the API server returned for a write of ours.

@@ -35,7 +35,7 @@ use tokio::{
 use self::controller::{Controller, Shared};
 pub use self::reconciler::{Next, ReconcileError, Reconciler, Retry};
 use crate::runtime::{
-    cache::{AnyCache, Cache, Change, Entry, WatchContext, Watched},
+    cache::{AnyCache, Cache, Change, Entry, WatchContext, Watched, patient},
     clock::Clock,
     key::ObjectKey,
     queue::{Limits, Queue},
@@ -227,7 +227,12 @@ impl Driver {
     /// # Errors
     /// When a part ends that never ends.
     pub async fn run(self, client: Client, stop: impl Future<Output = ()> + Send) -> Result<(), DriverError> {
-        let context = WatchContext { client, clock: Arc::clone(&self.clock), metrics: Arc::clone(&self.metrics), salt: self.options.salt };
+        let context = WatchContext {
+            client: patient(client),
+            clock: Arc::clone(&self.clock),
+            metrics: Arc::clone(&self.metrics),
+            salt: self.options.salt,
+        };
         let mut feeds = spawn(self.caches.iter().map(|cache| Arc::clone(cache).feed(context.clone())));
         let mut background = spawn(self.background);
         let mut loops = spawn(self.loops);

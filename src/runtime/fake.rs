@@ -31,6 +31,8 @@ type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 pub(crate) enum Fault {
     /// An error answer, before anything is done.
     Status(u16, &'static str),
+    /// 429 in plain text, with so many seconds to wait in a header, before anything is done.
+    Throttled(u32),
     /// Everything is done, and the answer is lost.
     LostAnswer,
     /// The watch ends at once.
@@ -52,6 +54,7 @@ struct State {
     history: Vec<(u64, String, Value)>,
     watchers: Vec<(String, UnboundedSender<Value>)>,
     absent: Vec<String>,
+    losing: bool,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     log: Vec<String>,
 }
@@ -125,6 +128,13 @@ impl Fake {
         self.state().remove(&key);
     }
 
+    /// Open watches are not told of what happens meanwhile; those that resume are.
+    pub(crate) fn losing(&self, happens: impl FnOnce()) {
+        self.state().losing = true;
+        happens();
+        self.state().losing = false;
+    }
+
     /// Forgets what a watch could resume from.
     pub(crate) fn compact(&self) {
         self.state().history.clear();
@@ -152,6 +162,7 @@ impl Fake {
         let fault = self.state().faults.get_mut(verb).and_then(VecDeque::pop_front);
         match &fault {
             Some(Fault::Status(code, reason)) => return refusal(*code, reason, "by order of the test"),
+            Some(Fault::Throttled(seconds)) => return throttled(*seconds),
             Some(Fault::Silent) => std::future::pending().await,
             _ => {}
         }
@@ -285,6 +296,9 @@ impl State {
     fn send(&mut self, collection: &str, kind: &str, object: &Value) {
         let event = json!({"type": kind, "object": object});
         self.history.push((self.revision, collection.to_owned(), event.clone()));
+        if self.losing {
+            return;
+        }
         self.watchers.retain(|(watched, sender)| watched != collection || sender.send(event.clone()).is_ok());
     }
 }
@@ -349,6 +363,11 @@ fn error_frame(code: u16) -> Value {
 fn full(code: u16, body: &Value) -> Answer {
     let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();
     Response::builder().status(code).body(body).unwrap()
+}
+
+fn throttled(seconds: u32) -> Answer {
+    let body = Full::new(Bytes::from("Too many requests, please try again later.\n")).boxed_unsync();
+    Response::builder().status(429).header("retry-after", seconds.to_string()).body(body).unwrap()
 }
 
 fn refusal(code: u16, reason: &str, message: &str) -> Answer {

@@ -84,8 +84,8 @@ struct Asked<'a> {
     request: &'a ApiRequest,
     query: &'a Query,
     info: &'a RequestInfo,
-    /// How many revisions behind a list is answered; 0 ordinarily.
-    lag: u64,
+    /// How many changes of its kind a list is behind; 0 ordinarily.
+    lag: usize,
     /// What the metrics APIs answer, if it goes to them.
     measured: Option<&'a Measured>,
 }
@@ -101,8 +101,8 @@ struct Call<'a> {
     resource: Arc<Resource>,
     /// Id for the direct door, with the version.
     key: String,
-    /// How many revisions behind a list is answered; 0 ordinarily.
-    lag: u64,
+    /// How many changes of its kind a list is behind; 0 ordinarily.
+    lag: usize,
     policy: Policy<'a>,
 }
 
@@ -144,7 +144,10 @@ impl Front {
             Some(error) => Decision::FailBefore(Failure::Status(Box::new(error))),
             None => self.interceptor.as_mut().map_or(Decision::Pass, |hook| hook.before(index, &request.identity, &info)),
         };
-        let delay = if let Decision::Late(delay) = &decision { *delay } else { std::time::Duration::ZERO };
+        let delay = match &decision {
+            Decision::Late(delay) | Decision::FailBefore(Failure::Stall(delay)) | Decision::FailAfter(Failure::Stall(delay)) => *delay,
+            _ => std::time::Duration::ZERO,
+        };
         let revision = cluster.revision();
         let lag = if let Decision::Stale(lag) = &decision { *lag } else { 0 };
         let asked = Asked { request, query: &query, info: &info, lag, measured: measured.as_ref() };
@@ -238,7 +241,7 @@ impl Front {
 
 fn failed(failure: Failure) -> Answer {
     match failure {
-        Failure::Reset => Answer::Broken,
+        Failure::Reset | Failure::Stall(_) => Answer::Broken,
         Failure::Status(error) => Answer::Whole(Reply::error(&error)),
     }
 }

@@ -1,9 +1,10 @@
-//! S03, S04, S07, S18: releases that are judged by their numbers.
+//! S03, S04, S07, S18: releases that are judged by their numbers, and what is said of that beforehand.
 //!
 //! Requests come at a steady rate; what a version makes of them decides. On the real arm windows have the least length that the
 //! contract allows, so a body there measures two or three times.
 
 mod bad_input;
+mod beforehand;
 mod commands;
 mod evidence;
 mod preview;

@@ -12,6 +12,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::gateway::{Answer, Gateway};
+use crate::load::Load;
 use crate::numbers::Numbers;
 use crate::pace::Pace;
 
@@ -30,6 +31,8 @@ pub struct Arena {
     pub gateway: Box<dyn Gateway>,
     /// Requests, and what is measured of them.
     pub numbers: Box<dyn Numbers>,
+    /// Work that autoscalers see.
+    pub load: Box<dyn Load>,
 }
 
 /// A request that was not granted.
@@ -65,6 +68,9 @@ pub fn kind(short: &str) -> ApiResource {
         "pod" => ("", "v1", "Pod"),
         "event" => ("events.k8s.io", "v1", "Event"),
         "budget" => ("policy", "v1", "PodDisruptionBudget"),
+        "hpa" => ("autoscaling", "v2", "HorizontalPodAutoscaler"),
+        "scaledobject" => ("keda.sh", "v1alpha1", "ScaledObject"),
+        "definition" => ("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
         "quota" => ("", "v1", "ResourceQuota"),
         "node" => ("", "v1", "Node"),
         "slice" => ("discovery.k8s.io", "v1", "EndpointSlice"),

@@ -1,7 +1,8 @@
 //! What must never happen, checked after every committed write and every request of a simulated scenario. Numbers are
 //! permanent.
 //!
-//! A check judges against the true store, and only what we wrote: what others break is not ours, our answer to it is.
+//! A check judges only what we wrote: what others break is not ours, our answer to it is. It judges against the true store;
+//! in a run whose fault keeps news from the operator, [`sight`] says against what instead, and until when.
 
 mod bookkeeping;
 mod evidence;
@@ -12,6 +13,8 @@ mod phases;
 mod reaction;
 mod requests;
 mod rollbacks;
+mod scalers;
+pub mod sight;
 mod traffic;
 mod view;
 
@@ -20,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use modelward::sim::cluster::{Cluster, Commit};
 use modelward::sim::routes::access::RequestRecord;
+
+use self::sight::{Delivered, Sight};
 
 /// Whom the watchdog takes for the operator.
 pub const OPERATOR: &str = "system:serviceaccount:modelward:modelward";
@@ -58,13 +63,20 @@ pub struct Watchdog {
     requests: VecDeque<Timestamp>,
     /// Times of its refused writes of the last 10 s, by object.
     refused: BTreeMap<(String, String, String), Vec<Timestamp>>,
+    /// What the operator was not told, in a run whose fault keeps news from it.
+    pub delivered: Option<Delivered>,
+    /// Nobody has to answer before: the fault that was planted is in the way.
+    excused_until: Option<Timestamp>,
 }
 
 /// One thing to check.
-type Check = fn(&mut Watchdog, &Commit, &Cluster) -> Option<String>;
+type Check = fn(&mut Watchdog, &Commit, &dyn Sight) -> Option<String>;
+
+/// What is judged by the pods, weights and sizes that the operator can know, while a fault keeps news from it.
+const BY_WHAT_WAS_DELIVERED: [&str; 7] = ["I02", "I03", "I04", "I05", "I06", "I07", "I33"];
 
 /// What is checked after every commit, by number. `R40`: what was given up is not tried again by itself.
-const CHECKS: [(&str, Check); 31] = [
+const CHECKS: [(&str, Check); 35] = [
     ("I01", traffic::weights_sum_to_100),
     ("I02", traffic::weight_only_to_ready_pods),
     ("I03", traffic::weight_is_covered_by_ready_pods),
@@ -93,6 +105,10 @@ const CHECKS: [(&str, Check); 31] = [
     ("I26", bookkeeping::write_rate_is_bounded),
     ("I28", bookkeeping::status_is_bounded),
     ("I31", reaction::answer_comes_at_once),
+    ("I33", scalers::numbers_have_one_writer),
+    ("I33", scalers::bounds_are_the_users),
+    ("I33", scalers::floors_hold_during_a_release),
+    ("I33", scalers::scalers_stay_with_what_serves),
     ("I34", ownership::no_finalizers),
     ("I35", ownership::pod_template_never_changes),
     ("R40", given_up::weight_never_goes_back),
@@ -101,15 +117,28 @@ const CHECKS: [(&str, Check); 31] = [
 impl Watchdog {
     /// Checks one commit against the cluster after it.
     pub fn see(&mut self, commit: &Commit, cluster: &Cluster) {
+        let mut delivered = self.delivered.take();
+        if let Some(delivered) = &mut delivered {
+            delivered.see(commit);
+        }
         for (number, check) in CHECKS {
-            if let Some(words) = check(self, commit, cluster) {
+            if let Some(words) = self.judge(number, check, delivered.as_ref(), commit, cluster) {
                 let what = format!("{} {}/{}", commit.resource, commit.namespace, commit.name);
                 self.violations.push(format!("{number} at {} by {} on {what}: {words}", commit.at, commit.who.user));
             }
         }
+        self.delivered = delivered;
         traffic::remember(self, commit, cluster);
         ownership::remember(self, commit);
         given_up::remember(self, commit);
+    }
+
+    /// One check, by what the operator could know.
+    fn judge(&mut self, number: &str, check: Check, delivered: Option<&Delivered>, commit: &Commit, cluster: &Cluster) -> Option<String> {
+        let by_view = |delivered: &&Delivered| delivered.is_behind(commit.at) && BY_WHAT_WAS_DELIVERED.contains(&number);
+        let Some(delivered) = delivered.filter(by_view) else { return check(self, commit, cluster) };
+        let words = check(self, commit, &delivered.view(cluster, commit.at))?;
+        if delivered.has_just_caught_up(commit.at) { check(self, commit, cluster) } else { Some(words) }
     }
 
     /// Checks one answered request.
@@ -117,9 +146,11 @@ impl Watchdog {
         if record.who.user != OPERATOR {
             return;
         }
-        self.unbound = requests::unbound(record);
+        // Nobody can know that a write changes nothing, or what it was decided on, of an object that was never shown.
+        let known = self.delivered.as_ref().is_none_or(|delivered| requests::is_known(record, delivered));
+        self.unbound = requests::unbound(record).filter(|_| known);
         let checks = [
-            ("I22", requests::write_changes_something(record)),
+            ("I22", requests::write_changes_something(record).filter(|_| known)),
             ("I23", requests::write_says_what_it_was_decided_on(record)),
             ("I26", pace_of_requests::within_the_limit(self, record)),
             ("I26", pace_of_requests::retries_are_spaced(self, record)),
@@ -140,6 +171,11 @@ impl Watchdog {
     /// No operator process runs: nobody can be late.
     pub fn operator_stopped(&mut self) {
         self.unanswered = None;
+    }
+
+    /// A fault was planted that keeps the operator from answering until then.
+    pub fn excuse(&mut self, until: Timestamp) {
+        self.excused_until = self.excused_until.max(Some(until));
     }
 
     /// Checks what only the end of a scenario shows.

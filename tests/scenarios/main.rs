@@ -5,6 +5,7 @@
 
 mod analysis;
 mod arena;
+mod autoscaling;
 mod bad_input;
 mod blue_green;
 mod canary;
@@ -14,7 +15,9 @@ mod edits;
 mod fixtures;
 mod gates;
 mod gateway;
+mod gateway_lost;
 mod invariants;
+mod load;
 mod neighbours;
 mod numbers;
 mod pace;

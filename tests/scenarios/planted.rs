@@ -2,9 +2,11 @@
 
 mod bookkeeping;
 mod evidence;
+mod faults;
 mod ownership;
 mod requests;
 mod rollbacks;
+mod scalers;
 mod traffic;
 
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use serde_json::{Value, json};
 use crate::arena::{Arena, at};
 use crate::fixtures::{Split, canary, serving};
 use crate::invariants::OPERATOR;
+use crate::invariants::sight::Delivered;
 use crate::numbers::To;
 use crate::simulated::{Stage, runtime};
 
@@ -31,6 +34,8 @@ enum Ground {
     Quarter,
     /// Version 1.1.0 has 50 % of a route, and two pods, for a minute.
     Half,
+    /// Version 1.1.0 has 25 % of a route, for a minute; both versions have scalers, and stable four pods.
+    Scaled,
     /// Version 1.1.0 has 25 % of a route and passes its analysis, by a bound and by a comparison.
     Judged,
 }
@@ -39,6 +44,7 @@ enum Ground {
 fn seen(ground: Ground, plant: impl AsyncFnOnce(&Stage)) -> BTreeSet<String> {
     runtime().block_on(async {
         let stage = Stage::set(1).await;
+        stage.watchdog.lock().unwrap().delivered = Some(Delivered::default());
         stage.make_namespace("play");
         let (operator, _) = stage.start_operator(None);
         prepare(&stage, ground).await;
@@ -58,6 +64,7 @@ async fn prepare(stage: &Stage, ground: Ground) {
         Ground::Quarter => 25,
         Ground::Half => 50,
         Ground::Judged => return judged(&arena).await,
+        Ground::Scaled => return crate::autoscaling::released(&arena).await,
     };
     let mut object = canary(&arena, "1.1.0", Split::Route);
     object["spec"]["strategy"]["canary"]["steps"] = json!([{"weight": held, "holdUntil": "Promoted"}]);

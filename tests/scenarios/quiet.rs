@@ -120,6 +120,17 @@ fn version_that_its_numbers_took_back_is_left_alone_though_requests_go_on() {
 }
 
 #[test]
+fn deployment_whose_metrics_nobody_knows_is_left_alone() {
+    stays_quiet("metrics unknown", async |arena| {
+        arena.apply("model", model()).await;
+        let mut object = canary(arena, "1.0.0", Split::Pods);
+        object["spec"]["analysis"] = json!({"profile": "generic", "metrics": [{"name": "errorRate", "max": 0.05}]});
+        arena.apply("modeldeployment", object).await;
+        arena.reason("chat", "AnalysisReady", "NoSeries").await;
+    });
+}
+
+#[test]
 fn deployment_that_waits_for_its_model_is_left_alone() {
     stays_quiet("no model", async |arena| {
         arena.apply("modeldeployment", canary(arena, "1.0.0", Split::Pods)).await;

@@ -90,6 +90,7 @@ async fn everything(arena: &Arena) {
     }
     arena.command("chat", "restart:3").await;
     arena.sleep(std::time::Duration::from_secs(600)).await;
+    crate::autoscaling::every_request(arena).await;
     rollbacks(arena).await;
     // Another kind of route takes over.
     let mut grpc = canary(arena, "1.1.0", Split::Route);
@@ -124,13 +125,17 @@ async fn serves(arena: &Arena, version: &str) {
     arena.until(version, "modeldeployment", "chat", done).await;
 }
 
-/// Somebody puts a container into the pods; it has to go again.
+/// Somebody puts a container into the pods, and takes a record's labels; the one has to go again, the others come back.
 async fn meddle(arena: &Arena) {
     let child = workload(arena, "1.1.0").await;
     let container = json!([{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "miner", "image": "miner:1"}}]);
     arena.patch("deployment", name(&child), container).await;
     let alone = |object: &Value| at(object, "/spec/template/spec/containers").as_array().is_some_and(|list| list.len() == 1);
     arena.until("the container is gone", "deployment", name(&child), alone).await;
+    let before = arena.get("record", name(&child)).await.unwrap();
+    arena.label("record", name(&child), "app.kubernetes.io/managed-by", None).await;
+    let found = |object: &Value| object["metadata"]["labels"] == before["metadata"]["labels"] && object["revision"] == before["revision"];
+    arena.until("the record is found again", "record", name(&child), found).await;
 }
 
 #[test]

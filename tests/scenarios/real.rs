@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::arena::Arena;
 use crate::gateway::Double;
 use crate::numbers::real::Real;
-use crate::pace;
+use crate::pace::{self, Pace};
 
 /// The longest that a scenario may take.
 const TIME_MAX: Duration = Duration::from_secs(90);
@@ -53,13 +53,19 @@ pub fn play_within(path: &str, name: &str, time_max: Duration, body: impl AsyncF
         let answering = tokio::spawn(gateway.clone().serve(admin.clone(), namespace.clone()));
         let numbers = Real::new(&namespace);
         let counting = tokio::spawn(numbers.count(admin.clone()));
+        let load = crate::load::Real::new(&namespace);
+        let scaling = tokio::spawn(load.clone().serve(admin.clone()));
         let operator = start_operator(path, &namespace, numbers.sources()).await;
-        let (gateway, numbers) = (Box::new(gateway), Box::new(numbers));
-        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace: pace::real_time(), gateway, numbers };
+        let (gateway, numbers, load) = (Box::new(gateway), Box::new(numbers), Box::new(load));
+        let longer = usize::try_from(time_max.as_secs() / TIME_MAX.as_secs()).unwrap();
+        let usual = pace::real_time();
+        let pace = Pace { polls_max: usual.polls_max * longer, ..usual };
+        let arena = Arena { client: admin.clone(), namespace: namespace.clone(), pace, gateway, numbers, load };
         let played = AssertUnwindSafe(tokio::time::timeout(time_max, body(&arena))).catch_unwind().await;
         let crashed = end(operator).await;
         end(answering).await;
         end(counting).await;
+        end(scaling).await;
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(admin);
         let deleted = namespaces.delete(&namespace, &kube::api::DeleteParams::background()).await;
         match played {

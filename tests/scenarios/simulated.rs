@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::arena::Arena;
 use crate::gateway::{Answer, Gateway};
 use crate::invariants::{OPERATOR, Watchdog};
+use crate::load;
 use crate::numbers::simulated::Simulated as SimulatedNumbers;
 use crate::pace;
 use crate::rbac::ShippedRole;
@@ -101,7 +102,7 @@ impl Stage {
 
     /// Sets the stage on the current runtime; the pods' profiles are always those that both arms know.
     pub async fn with(seed: u64, settings: Settings) -> Self {
-        let mut simulation = Simulation::with(seed, epoch(), Settings { pod_profiles: profiles(), ..settings });
+        let mut simulation = Simulation::with(seed, epoch(), Settings { pod_profiles: profiles(), keda: true, ..settings });
         let clock = Arc::new(VirtualClock::new(epoch()));
         let watchdog = Arc::new(Mutex::new(Watchdog::default()));
         let seeing = Arc::clone(&watchdog);
@@ -142,6 +143,7 @@ impl Stage {
             pace: pace::virtual_time(),
             gateway: Box::new(Simulated(Arc::clone(&self.server))),
             numbers: Box::new(SimulatedNumbers::new(Arc::clone(&self.server), namespace, profiles())),
+            load: Box::new(load::Simulated { server: Arc::clone(&self.server), namespace: namespace.to_owned() }),
         }
     }
 

@@ -5,6 +5,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::model_deployment::analysis_status::{AnalysisStatus, Evidence};
+use crate::api::model_deployment::probe_status::ProbeStatus;
 use crate::api::open_enum::open_enum;
 use crate::api::schema;
 
@@ -57,6 +58,12 @@ pub struct ModelDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<AnalysisStatus>,
 
+    /// What the metrics of the stable revision said before a release needs them. The condition AnalysisReady is made of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub probes: Vec<ProbeStatus>,
+
     /// What the operator will do next, when, and why not now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action: Option<NextAction>,
@@ -106,6 +113,12 @@ pub struct ModelDeploymentStatus {
     #[schemars(range(min = 0))]
     pub replicas: Option<i32>,
 
+    /// Pods that the sizes of the present release are computed from, while a scaler decides: those of the stable revision when it began,
+    /// or what a scaler asked for since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub release_replicas: Option<i32>,
+
     /// Label selector of the stable revision's pods, as text. Part of the scale subresource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
@@ -142,6 +155,8 @@ open_enum! {
         Scaling = "Scaling",
         /// What the spec asks for serves.
         Active = "Active",
+        /// What the spec asks for serves, and its scaler has put it to rest: no pods until there is work.
+        Idle = "Idle",
         /// Something healthy serves, and it is not what the spec asks for.
         Degraded = "Degraded",
         /// Nothing healthy serves.
@@ -154,6 +169,10 @@ open_enum! {
     ReplicasOwner {
         /// This operator.
         Operator = "Operator",
+        /// A HorizontalPodAutoscaler of the revision.
+        Hpa = "HPA",
+        /// A ScaledObject of the revision.
+        Keda = "KEDA",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Carries a plan out, write by write, in the order that is safe to be interrupted.
 //!
 //! ```text
-//! record ─ workloads and their children ─ split ─ scale ─ remove ─ marks ─ old records ─ (status: the driver)
+//! record ─ workloads and their children ─ split ─ scalers ─ scale ─ remove ─ marks ─ old records ─ (status: the driver)
 //! ```
 //! Every write names what it was decided on; one that finds something else ends the pass, and the next looks again.
 
@@ -62,6 +62,7 @@ impl Hands<'_> {
             self.ensure_split(decision, plan.record.as_ref()).await?;
         }
         self.ensure_preview(plan).await?;
+        self.ensure_scalers(plan).await?;
         for (name, replicas) in &plan.scale {
             self.scale(name, *replicas).await?;
         }
@@ -113,7 +114,7 @@ impl Hands<'_> {
         self.observed.revisions.get(name)
     }
 
-    fn recorded(&self, name: &RevisionName) -> Option<&Recorded> {
+    pub(super) fn recorded(&self, name: &RevisionName) -> Option<&Recorded> {
         let known = self.seen(name).and_then(|seen| seen.record.as_ref()).map(|(_, recorded)| recorded);
         known.or_else(|| self.target.filter(|target| target.name == *name).map(|target| &target.recorded))
     }
@@ -124,7 +125,7 @@ impl Hands<'_> {
         match self.target.filter(|target| target.new && plan.record.is_some()) {
             Some(target) => {
                 let record = revision::record(&self.observed.owner, target.name.as_str(), target.number, &target.recorded);
-                self.create(record).await
+                self.create_once(noted(record)).await
             }
             None => Ok(()),
         }
@@ -143,14 +144,15 @@ impl Hands<'_> {
         match seen.and_then(|seen| seen.workload.as_ref()) {
             None => {
                 let object = workload::build(owner, name.as_str(), recorded, workload::Options { replicas: Some(replicas), ..options });
-                self.create_workload(noted(object)).await?;
+                self.create_once(noted(object)).await?;
             }
             Some(live) => self.keep(live, workload::build(owner, name.as_str(), recorded, options)).await?,
         }
         let object = service::of_revision(owner, name.as_str(), model, version, self.backend(&recorded.template));
         self.ensure(seen.and_then(|seen| seen.service.as_ref()), object).await?;
         let live = seen.and_then(|seen| seen.budget.as_ref());
-        match self.valid.settings.replicas >= budget::REPLICAS_MIN {
+        let most = self.valid.settings.scaler.map_or(self.valid.settings.replicas, |scaler| scaler.max);
+        match most >= budget::REPLICAS_MIN {
             true => self.ensure(live, budget::build(owner, name.as_str(), model, version)).await,
             false => self.delete(live).await,
         }
@@ -204,7 +206,7 @@ impl Hands<'_> {
     /// The workload goes last: while it is there, a removal that was interrupted is known to be unfinished.
     async fn remove(&self, name: &RevisionName) -> Result<(), WriteError> {
         let Some(seen) = self.seen(name) else { return Ok(()) };
-        for child in [&seen.service, &seen.budget, &seen.workload] {
+        for child in [&seen.scaled_object, &seen.autoscaler, &seen.service, &seen.budget, &seen.workload] {
             self.delete(child.as_ref()).await?;
         }
         Ok(())
@@ -219,8 +221,9 @@ impl Hands<'_> {
             planned || candidate || *name == record.stable || record.settled.split.weight_of(name) > 0
         };
         for (_, seen) in self.observed.revisions.iter().filter(|(name, seen)| seen.workload.is_none() && !in_use(name)) {
-            self.delete(seen.service.as_ref()).await?;
-            self.delete(seen.budget.as_ref()).await?;
+            for child in [&seen.scaled_object, &seen.autoscaler, &seen.service, &seen.budget] {
+                self.delete(child.as_ref()).await?;
+            }
         }
         Ok(())
     }
@@ -286,9 +289,9 @@ impl Hands<'_> {
         }
     }
 
-    /// A Deployment is created with its replicas. One that is there unseen has lost our labels: it gets them back if it is
-    /// ours, and else is a namesake.
-    async fn create_workload(&self, object: Value) -> Result<(), WriteError> {
+    /// Creates what is not applied again as a whole: a Deployment with its replicas, a record with its number. One that is
+    /// there unseen is only new to us, or has lost our labels: then it gets them back if it is ours, and else is a namesake.
+    async fn create_once(&self, object: Value) -> Result<(), WriteError> {
         self.refuse_unowned(&object)?;
         match self.writer.create(object.clone()).await {
             Err(WriteError::AlreadyExists(words)) => self.relabel(object, words).await,
@@ -313,8 +316,12 @@ impl Hands<'_> {
         if labelled || live["metadata"].get("deletionTimestamp").is_some() {
             return Err(WriteError::Conflict(words));
         }
-        if let Some(spec) = object["spec"].as_object_mut() {
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.remove("replicas");
+        }
+        // Its number was given when it was made.
+        if let Some(number) = live.get("revision") {
+            object["revision"] = number.clone();
         }
         let precondition = Precondition { uid: uid.to_owned(), resource_version: revision.to_owned() };
         self.writer.apply(object, Some(&precondition), Ownership::TakeOver).await.map(drop)

@@ -43,7 +43,7 @@ pub fn asked(mut before: BTreeMap<String, Timestamp>, criteria: Option<&Criteria
     before
 }
 
-fn parameters(observed: &Observed, revision: &RevisionName) -> Parameters {
+pub(super) fn parameters(observed: &Observed, revision: &RevisionName) -> Parameters {
     let recorded = observed.revisions.get(revision).and_then(|seen| seen.record.as_ref()).map(|(_, recorded)| &recorded.input);
     let spec = &observed.deployment.spec;
     Parameters {

@@ -7,16 +7,15 @@ use serde_json::{Value, json};
 
 use crate::api::conditions::reason;
 use crate::api::{COMMAND_ANNOTATION, Rollback};
-use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::{Observed, SeenRevision};
 use crate::controllers::model_deployment::validate::Valid;
 use crate::domain::analysis::take_in::Answered;
 use crate::domain::command::Command;
-use crate::domain::record::Decision;
-use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, Workload};
+use crate::domain::record::{Decision, Record};
+use crate::domain::revision::{Pods, RevisionName, RevisionView, Revisions, ScalerView, Workload};
 use crate::domain::rollback::Order;
 use crate::domain::rollout::{self, Acceptance, Live, Plan, Reason, Situation, Wanted};
-use crate::domain::settings::TrafficMode;
+use crate::domain::settings::{ScalerKind, TrafficMode};
 use crate::resources::revision::{self, Input, Recorded};
 use crate::resources::workload::RESTARTED_AT;
 use crate::traffic::{self, ratio, route};
@@ -79,8 +78,7 @@ pub struct Numbers {
 }
 
 /// Decides. `target` is the revision that the spec asks for, or why there is none.
-pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>, numbers: &Numbers) -> Plan {
-    let remembered = memory::from_status(observed.deployment.status.as_ref(), observed.now);
+pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason>, numbers: &Numbers, remembered: Option<&Record>) -> Plan {
     // What belongs to nobody does not go by itself: its name is taken, and the first write says so.
     if observed.orphans > 0 && observed.unowned.is_empty() && remembered.is_none() {
         let words = format!("{} children of a deleted namesake have to go first", observed.orphans);
@@ -99,7 +97,7 @@ pub fn decide(observed: &Observed, valid: &Valid, target: &Result<Target, Reason
         view.number = target.number;
         view.version.clone_from(&target.recorded.input.version);
     }
-    rollout::decide(&inputs.view(remembered.as_ref(), numbers))
+    rollout::decide(&inputs.view(remembered, numbers))
 }
 
 /// Owned inputs of a decision.
@@ -114,7 +112,7 @@ struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    fn view<'b>(&'b self, record: Option<&'b crate::domain::record::Record>, numbers: &'b Numbers) -> Situation<'b> {
+    fn view<'b>(&'b self, record: Option<&'b Record>, numbers: &'b Numbers) -> Situation<'b> {
         Situation {
             now: self.observed.now,
             generation: self.observed.entry.generation,
@@ -170,8 +168,25 @@ fn view(observed: &Observed, name: &RevisionName, seen: &SeenRevision) -> Revisi
         served: seen.served() || history.iter().any(|entry| entry.revision == name.as_str()),
         failed: seen.failed(),
         workload: seen.workload.as_ref().map(|workload| workload_view(&workload.object, workload.entry.deleting)),
+        scaler: seen.scalers().next().map(|(kind, scaler)| ScalerView { kind, trouble: trouble(kind, &scaler.object) }),
         pods: pods_view(seen),
     }
+}
+
+/// Why a scaler cannot do its work. One that was made just now has not said anything yet.
+fn trouble(kind: ScalerKind, object: &Value) -> Option<String> {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array)?;
+    let wanted: &[&str] = match kind {
+        ScalerKind::Hpa => &["AbleToScale", "ScalingActive"],
+        ScalerKind::Keda => &["Ready"],
+    };
+    let failing = conditions.iter().find(|condition| {
+        let about = wanted.iter().any(|kind| condition["type"] == *kind);
+        // A target without pods is not scaled: that is rest, not failure.
+        about && condition["status"] == "False" && condition["reason"] != "ScalingDisabled"
+    })?;
+    let text = |field: &str| failing[field].as_str().unwrap_or_default().to_owned();
+    Some(format!("{}: {}", text("reason"), text("message")).chars().take(300).collect())
 }
 
 fn workload_view(object: &Value, terminating: bool) -> Workload {
@@ -213,7 +228,7 @@ fn live_route(observed: &Observed, valid: &Valid) -> Live {
     let Some(seen) = observed.route.as_ref().filter(|seen| !seen.entry.deleting) else {
         let kind = route::kind(valid.traffic.protocol);
         let missing = format!("the {kind} kind of the Gateway API is not installed: install it, or remove spec.traffic.gateways");
-        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Refused(missing) };
+        let acceptance = if observed.gateway_api { Acceptance::Pending } else { Acceptance::Missing(missing) };
         return Live { decision: None, intact: false, acceptance };
     };
     let decision = traffic::from_object(&seen.object).filter(Decision::is_sound);

@@ -1,6 +1,7 @@
 //! What is remembered between passes, as it stands in status, and back.
 
 mod analysis;
+pub mod probe;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -33,6 +34,7 @@ pub fn from_status(status: Option<&api::ModelDeploymentStatus>, now: Timestamp) 
         since: status.since.as_ref().map_or(now, |time| time.0),
         rollback: status.last_rollback.clone(),
         analysis: status.analysis.as_ref().map(analysis::progress_from),
+        replicas: status.release_replicas,
         decision,
         settled,
     })

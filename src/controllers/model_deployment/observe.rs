@@ -10,6 +10,7 @@ use crate::api::model_deployment::Protocol;
 use crate::api::{Model, ModelDeployment, Rollback};
 use crate::controllers::caches::{Child, Children, Ours, Pod, Pods, deployment_index};
 use crate::domain::revision::RevisionName;
+use crate::domain::settings::ScalerKind;
 use crate::resources::Owner;
 use crate::resources::revision::{FAILED, Recorded, SERVED};
 use crate::resources::service::preview_name;
@@ -28,6 +29,10 @@ pub struct Caches {
     pub services: Arc<Cache<Children>>,
     /// PodDisruptionBudgets.
     pub budgets: Arc<Cache<Children>>,
+    /// HorizontalPodAutoscalers.
+    pub autoscalers: Arc<Cache<Children>>,
+    /// ScaledObjects of KEDA.
+    pub scaled_objects: Arc<Cache<Children>>,
     /// ControllerRevisions.
     pub records: Arc<Cache<Children>>,
     /// HTTPRoutes.
@@ -77,6 +82,10 @@ pub struct SeenRevision {
     pub service: Option<Seen>,
     /// Its PodDisruptionBudget.
     pub budget: Option<Seen>,
+    /// Its HorizontalPodAutoscaler.
+    pub autoscaler: Option<Seen>,
+    /// Its ScaledObject.
+    pub scaled_object: Option<Seen>,
     /// Its pods.
     pub pods: Vec<Arc<Entry<Pod>>>,
 }
@@ -85,6 +94,12 @@ impl SeenRevision {
     /// It had all of the traffic once.
     pub fn served(&self) -> bool {
         self.record.as_ref().is_some_and(|(seen, _)| seen.annotation(SERVED).is_some())
+    }
+
+    /// What scales it; two only after the kind of scaler was changed, until the former is gone.
+    pub fn scalers(&self) -> impl Iterator<Item = (ScalerKind, &Seen)> {
+        let hpa = self.autoscaler.iter().map(|seen| (ScalerKind::Hpa, seen));
+        hpa.chain(self.scaled_object.iter().map(|seen| (ScalerKind::Keda, seen)))
     }
 
     /// Why it was given up, if it was.
@@ -118,8 +133,10 @@ pub struct Observed {
     pub former_route: Option<Seen>,
     /// Its Rollbacks, by name.
     pub rollbacks: Vec<Arc<Rollback>>,
-    /// The Gateway API is installed, with the kind of route that the spec asks for.
+    /// The Gateway API is installed, with the kind of route that the spec asks for, and all of these routes are known.
     pub gateway_api: bool,
+    /// KEDA's kinds are installed.
+    pub keda: bool,
     /// Children of a deleted namesake that are still there.
     pub orphans: usize,
     /// Kinds and names of objects that carry our labels and belong to nobody: somebody took their owner away.
@@ -137,6 +154,8 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
     gathered.records(&caches.records, &index);
     gathered.children(&caches.workloads, &index, |revision, seen| revision.workload = Some(seen));
     gathered.children(&caches.budgets, &index, |revision, seen| revision.budget = Some(seen));
+    gathered.children(&caches.autoscalers, &index, |revision, seen| revision.autoscaler = Some(seen));
+    gathered.children(&caches.scaled_objects, &index, |revision, seen| revision.scaled_object = Some(seen));
     let mut services = gathered.children(&caches.services, &index, |revision, seen| revision.service = Some(seen));
     let service = services.remove(&*key.name);
     let preview = services.remove(preview_name(&key.name).as_str());
@@ -155,7 +174,8 @@ pub fn observe(caches: &Caches, key: &ObjectKey, now: Timestamp) -> Option<Obser
         route,
         former_route,
         rollbacks: caches.rollbacks.indexed(&index).iter().filter_map(|entry| entry.row.as_ref().ok().cloned()).collect(),
-        gateway_api: routes.state() != CacheState::Absent,
+        gateway_api: routes.is_complete(),
+        keda: caches.scaled_objects.state() != CacheState::Absent,
         orphans: gathered.orphans,
         unowned: gathered.unowned,
         owner: gathered.owner,

@@ -1,6 +1,8 @@
 //! The status of a ModelDeployment: what serves, what comes next and why. Pure; written once per pass, by the driver.
 
 pub(super) mod analysis;
+mod readiness;
+mod scaling;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,7 @@ use crate::controllers::conditions::{Wanted, merge};
 use crate::controllers::model_deployment::memory;
 use crate::controllers::model_deployment::observe::Observed;
 use crate::controllers::model_deployment::validate::Valid;
+use crate::domain::beforehand::probe::Probed;
 use crate::domain::record::{Candidate, Record};
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::{Plan, State};
@@ -25,12 +28,15 @@ use crate::traffic::route::LeftOut;
 const HISTORY_MAX: usize = 20;
 
 /// Builds the status that follows from a plan that was carried out.
-pub fn status(observed: &Observed, valid: &Valid, plan: &Plan) -> api::ModelDeploymentStatus {
+///
+/// `known` is what the metrics of the stable revision said beforehand.
+pub fn status(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probed]) -> api::ModelDeploymentStatus {
     let before = observed.deployment.status.clone().unwrap_or_default();
     let mut status = api::ModelDeploymentStatus {
         phase: Some(phase(plan)),
         observed_generation: Some(observed.entry.generation),
-        conditions: conditions_of(observed, valid, plan, &before.conditions),
+        conditions: conditions_of(observed, valid, plan, known, before.conditions),
+        probes: known.iter().map(memory::probe::probe_to).collect(),
         next_action: Some(next_action(plan)),
         ..api::ModelDeploymentStatus::default()
     };
@@ -47,6 +53,7 @@ fn phase(plan: &Plan) -> api::ModelDeploymentPhase {
     match plan.state {
         State::Waiting if plan.record.is_none() => Phase::Pending,
         State::Waiting if plan.record.as_ref().is_some_and(|record| record.candidate.is_some()) => Phase::Holding,
+        State::Serving if plan.reason.code == reason::IDLE => Phase::Idle,
         State::Waiting | State::Serving => Phase::Active,
         State::Deploying if plan.record.as_ref().is_some_and(|record| !record.history.is_empty()) => Phase::Scaling,
         State::Deploying => Phase::Deploying,
@@ -62,7 +69,7 @@ fn next_action(plan: &Plan) -> api::NextAction {
     use api::NextActionKind as Kind;
     let what = match (plan.state, plan.reason.code) {
         (_, "WaitingForPods" | "SurgeBlocked" | "PodsNotReady" | "WaitingForOldPods") => Kind::WaitForPods,
-        (_, "WaitingForRoute" | "RouteNotAccepted") => Kind::WaitForRoute,
+        (_, "WaitingForRoute" | "RouteNotAccepted" | "GatewayApiMissing") => Kind::WaitForRoute,
         (_, "WaitingForPromotion" | "Paused") => Kind::WaitForCommand,
         (State::RollingBack, _) => Kind::GoBack,
         (State::Progressing | State::Holding, _) => Kind::Advance,
@@ -79,6 +86,7 @@ fn remember(status: &mut api::ModelDeploymentStatus, observed: &Observed, record
     status.decision = Some(memory::decision_to(&record.settled));
     status.intent = record.pending().then(|| memory::decision_to(&record.decision));
     status.serving_override = record.overriding.as_ref().map(memory::override_to);
+    status.release_replicas = record.replicas;
     status.last_rollback.clone_from(&record.rollback);
     status.last_command = record.command.as_ref().map(memory::command_to);
     let before = observed.deployment.status.as_ref().and_then(|status| status.paused.clone());
@@ -111,7 +119,7 @@ fn history(record: &Record) -> Vec<api::HistoryEntry> {
 /// What people and tools look at.
 fn show(status: &mut api::ModelDeploymentStatus, observed: &Observed, valid: &Valid, plan: &Plan, record: &Record) {
     let replicas = wanted_replicas(observed, plan);
-    let shown = Shown { observed, valid, replicas: &replicas };
+    let shown = Shown { observed, valid, plan, replicas: &replicas };
     let stable = shown.revision(&record.stable, record);
     status.replicas = Some(stable.replicas);
     status.selector = Some(selector(&observed.owner.name, &record.stable));
@@ -150,6 +158,7 @@ fn wanted_replicas(observed: &Observed, plan: &Plan) -> BTreeMap<RevisionName, i
 struct Shown<'a> {
     observed: &'a Observed,
     valid: &'a Valid,
+    plan: &'a Plan,
     replicas: &'a BTreeMap<RevisionName, i32>,
 }
 
@@ -174,7 +183,7 @@ impl Shown<'_> {
             share: self.share(revision, record, weight),
             replicas: self.replicas.get(revision).copied().unwrap_or(0),
             ready: self.ready(revision),
-            replicas_owner: api::ReplicasOwner::Operator,
+            replicas_owner: scaling::owner(self.observed, self.valid, self.plan, revision),
             since: None,
             waiting_since: None,
         }
@@ -247,17 +256,17 @@ fn url(observed: &Observed, valid: &Valid) -> String {
     }
 }
 
-fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, before: &[Condition]) -> Vec<Condition> {
+fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, known: &[Probed], mut before: Vec<Condition>) -> Vec<Condition> {
     let message = memory::clip(&plan.reason.message);
     let code = plan.reason.code;
     let settled = plan.state == State::Serving;
     let stuck = matches!(plan.state, State::RolledBack | State::Waiting | State::Degraded);
     let ready_reason = if settled { reason::AS_SPECIFIED } else { code };
     let serving = serves(observed, plan);
-    let idle = observed.deployment.spec.replicas == 0 && plan.record.is_some();
+    let idle = valid.settings.replicas == 0 && plan.record.is_some();
     let mut wanted = vec![
         Wanted::new(conditions::READY, settled, ready_reason, &message),
-        available(serving || idle),
+        available(observed, valid, serving || idle),
         Wanted::new(conditions::RECONCILING, !settled && !stuck, if settled || stuck { reason::DONE } else { code }, &message),
         Wanted::new(conditions::STALLED, stuck, if stuck { code } else { reason::NOT_STALLED }, if stuck { &message } else { "" }),
     ];
@@ -269,8 +278,13 @@ fn conditions_of(observed: &Observed, valid: &Valid, plan: &Plan, before: &[Cond
         wanted.push(Wanted::new(conditions::SPEC_SUPERSEDED, false, reason::NO_OVERRIDE, ""));
     }
     wanted.push(paused(observed, record));
-    wanted.extend(route_as_specified(observed, valid, before));
-    merge(before, wanted, observed.entry.generation, observed.now)
+    wanted.extend(route_as_specified(observed, valid, &before));
+    wanted.extend(scaling::condition(observed, valid, plan));
+    match readiness::analysis_ready(observed, valid, known) {
+        Some(condition) => wanted.push(condition),
+        None => before.retain(|condition| condition.type_ != conditions::ANALYSIS_READY),
+    }
+    merge(&before, wanted, observed.entry.generation, observed.now)
 }
 
 /// Said only of a route that lacks something, and once it no longer does.
@@ -292,7 +306,10 @@ fn serves(observed: &Observed, plan: &Plan) -> bool {
     weighted.flat_map(|(_, seen)| &seen.pods).any(|entry| entry.row.as_ref().is_ok_and(|pod| pod.ready))
 }
 
-fn available(serving: bool) -> Wanted {
+fn available(observed: &Observed, valid: &Valid, serving: bool) -> Wanted {
+    if valid.settings.traffic == TrafficMode::Gateway && !observed.gateway_api {
+        return Wanted::new(conditions::AVAILABLE, false, reason::GATEWAY_API_MISSING, "no route can lead to any pod");
+    }
     match serving {
         true => Wanted::new(conditions::AVAILABLE, true, reason::SERVING, "at least one pod that takes traffic is ready"),
         false => Wanted::new(conditions::AVAILABLE, false, reason::NOTHING_READY, "no pod that takes traffic is ready"),

@@ -25,6 +25,8 @@ fn caches() -> Caches {
         workloads: Cache::new(Children::workloads(None)),
         services: Cache::new(Children::services(None)),
         budgets: Cache::new(Children::budgets(None)),
+        autoscalers: Cache::new(Children::autoscalers(None)),
+        scaled_objects: Cache::new(Children::scaled_objects(None)),
         records: Cache::new(Children::records(None)),
         routes: Cache::new(Children::routes(None)),
         grpc_routes: Cache::new(Children::grpc_routes(None)),
@@ -190,6 +192,7 @@ prop_compose! {
             since: at(since),
             rollback: judged.then(|| "uid".to_owned()),
             analysis: judged.then(analysis),
+            replicas: judged.then_some(7),
         }
     }
 }
@@ -199,6 +202,7 @@ fn plan(record: Record) -> Plan {
         workloads: Vec::new(),
         split: None,
         scale: Vec::new(),
+        scalers: BTreeMap::new(),
         remove: Vec::new(),
         marks: Vec::new(),
         record: Some(record),
@@ -227,7 +231,7 @@ proptest! {
         let object = object(&spec());
         // One that retires: the time of its last weight is told beside it.
         let observed = observed(&object, &[workload("chat-a"), workload("chat-b"), workload("chat-old")]);
-        let status = json!(status::status(&observed, &valid(&object), &plan(record.clone())));
+        let status = json!(status::status(&observed, &valid(&object), &plan(record.clone()), &[]));
         let mut long = Vec::new();
         texts(&status, String::new(), &mut long);
         for (place, text) in long {
@@ -243,11 +247,11 @@ proptest! {
         let mut object = object(&spec());
         let children = [workload("chat-a"), workload("chat-b"), workload("chat-old")];
         let plan = plan(record);
-        let first = json!(status::status(&observed(&object, &children), &valid(&object), &plan));
+        let first = json!(status::status(&observed(&object, &children), &valid(&object), &plan, &[]));
         object["status"] = first.clone();
         let mut later = observed(&object, &children);
         later.now = at(5_000);
-        prop_assert_eq!(json!(status::status(&later, &valid(&object), &plan)), first);
+        prop_assert_eq!(json!(status::status(&later, &valid(&object), &plan, &[])), first);
     }
 }
 

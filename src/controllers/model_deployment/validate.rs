@@ -1,13 +1,14 @@
 //! From the spec and the Model to what can be acted on. After this step nobody reads the raw spec.
 
 mod analysis;
+mod autoscaling;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Map, Value};
 
 use crate::api::conditions::reason;
 use crate::api::model::{Gate, Model, ModelVersion, Recommendation};
-use crate::api::model_deployment::{DEFAULT_ROLLBACK_HISTORY_LIMIT, ModelDeploymentSpec, PodTemplate, Traffic};
+use crate::api::model_deployment::{Autoscaling, DEFAULT_ROLLBACK_HISTORY_LIMIT, ModelDeploymentSpec, PodTemplate, Traffic};
 use crate::domain::analysis::profile::Profiles;
 use crate::domain::gates::{self, Bound, Evidence};
 use crate::domain::rollout::Reason;
@@ -20,6 +21,8 @@ use crate::resources::revision::Input;
 pub struct Valid {
     /// How to release.
     pub settings: Settings,
+    /// What scales, as the user wrote it; `None` also when it cannot be used: scalers that are there stay as they are.
+    pub autoscaling: Option<Autoscaling>,
     /// How requests come in.
     pub traffic: Traffic,
     /// What to release, or why that cannot be said.
@@ -41,7 +44,17 @@ pub fn validate(spec: &ModelDeploymentSpec, model: Option<&Model>, profiles: &Pr
         }
         Err(refused) => input.and(Err(refused)),
     };
-    Valid { settings, traffic: spec.traffic.clone().unwrap_or_default(), input }
+    let (autoscaling, input) = match spec.autoscaling.as_ref().map(autoscaling::scaler).transpose() {
+        Ok(scaler) => {
+            settings.scaler = scaler;
+            (spec.autoscaling.clone(), input)
+        }
+        Err(refused) => {
+            settings.scaler = spec.autoscaling.as_ref().map(autoscaling::kept);
+            (None, input.and(Err(refused)))
+        }
+    };
+    Valid { settings, autoscaling, traffic: spec.traffic.clone().unwrap_or_default(), input }
 }
 
 fn settings(spec: &ModelDeploymentSpec) -> Settings {
@@ -53,6 +66,7 @@ fn settings(spec: &ModelDeploymentSpec) -> Settings {
     let drain = signed(traffic.drain());
     Settings {
         replicas: spec.replicas.max(0),
+        scaler: None,
         steps: spec.strategy.steps().into_iter().map(step).collect(),
         auto_promote: spec.strategy.auto_promote(),
         max_surge: surge(&spec.strategy.max_surge()),

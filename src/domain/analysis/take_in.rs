@@ -137,14 +137,18 @@ const BUCKETS_MAX: usize = 128;
 const EVENTS_MAX: f64 = 100.0;
 
 fn enough_of(threshold: Option<&Threshold>, share: Share, counts: Proportion) -> bool {
-    // The bound as a greatest share of failed events.
-    let bound = threshold.and_then(|threshold| match share {
+    let Some((bound, needed)) = threshold.and_then(|threshold| events_needed(threshold, share)) else { return counts.total > 0 };
+    counts.total as f64 >= needed || counts.part as f64 > bound * needed
+}
+
+/// The greatest share of failed events that is good, and how many events a measurement of it needs; none without such a bound.
+pub(in crate::domain) fn events_needed(threshold: &Threshold, share: Share) -> Option<(f64, f64)> {
+    let bound = match share {
         Share::Part => threshold.max,
         Share::Rest => threshold.min.map(|min| 1.0 - min),
-    });
-    let Some(bound) = bound.filter(|bound| *bound < 1.0) else { return counts.total > 0 };
-    let needed = (1.0 / bound.max(1.0 / EVENTS_MAX)).ceil();
-    counts.total as f64 >= needed || counts.part as f64 > bound * needed
+    };
+    let bound = bound.filter(|bound| *bound < 1.0)?;
+    Some((bound, (1.0 / bound.max(1.0 / EVENTS_MAX)).ceil()))
 }
 
 fn compare(
@@ -189,7 +193,7 @@ fn compare(
 }
 
 /// The test of a share.
-pub(super) fn comparison(criteria: &Criteria, metric: &Metric, margin: Margin) -> Result<Comparison, Problem> {
+pub(in crate::domain) fn comparison(criteria: &Criteria, metric: &Metric, margin: Margin) -> Result<Comparison, Problem> {
     let better = match metric.better {
         Better::Lower => proportions::Better::Lower,
         Better::Higher => proportions::Better::Higher,

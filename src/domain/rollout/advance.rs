@@ -54,10 +54,11 @@ fn may_advance(situation: &Situation<'_>, record: &Record) -> bool {
     halted(situation, record, "").is_none()
 }
 
-/// The gateway does not take what it is given: more of it would not help.
-fn refused(situation: &Situation<'_>) -> Option<Reason> {
+/// The gateway does not take what it is given, or there is none: more of it would not help.
+pub(super) fn refused(situation: &Situation<'_>) -> Option<Reason> {
     match &situation.live.acceptance {
         Acceptance::Refused(why) => Some(Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"))),
+        Acceptance::Missing(what) => Some(Reason::new("GatewayApiMissing", what.clone())),
         Acceptance::Accepted | Acceptance::Pending => None,
     }
 }

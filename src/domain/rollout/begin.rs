@@ -4,7 +4,7 @@ use crate::domain::record::{Candidate, Cause, Override, Record};
 use crate::domain::revision::RevisionName;
 use crate::domain::rollout::goal::{self, Goal};
 use crate::domain::rollout::{Mark, Plan, Reason, Situation, State, cleanup, standing, steady, target};
-use crate::domain::settings::FULL_WEIGHT;
+use crate::domain::settings::{FULL_WEIGHT, Settings};
 use crate::domain::split::Split;
 
 /// Starts a rollout when something else than stable should serve; else keeps stable.
@@ -28,6 +28,10 @@ pub(super) fn or_stay(situation: &Situation<'_>, record: Record) -> Plan {
 }
 
 fn start(situation: &Situation<'_>, mut record: Record, revision: RevisionName) -> Plan {
+    // What its scaler put to rest is woken: a new version has to show that it gets ready, and the old one that it could come back.
+    let rested = situation.settings.scaler.is_some() && situation.settings.replicas == 0;
+    let settings = rested.then(|| Settings { replicas: 1, ..situation.settings.clone() });
+    let situation = &Situation { settings: settings.as_ref().unwrap_or(situation.settings), ..*situation };
     let view = situation.view(&revision);
     let from = situation.view(&record.stable).version;
     // Nothing to protect: a release that never worked is replaced, not compared with.

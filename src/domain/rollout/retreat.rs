@@ -234,7 +234,11 @@ fn backing(situation: &Situation<'_>, record: Record, candidate: &Candidate, why
     let stable = record.stable.clone();
     let pods = stable_pods(situation, &stable, candidate);
     let split = standing(situation, &record).clone();
-    let mut plan = Plan::new(Some(record), State::RollingBack, reason_of(why)).size(situation, &stable, pods);
+    let mut reason = reason_of(why);
+    if let Some(obstacle) = advance::refused(situation) {
+        reason.message = format!("{}; {}", reason.message, obstacle.message);
+    }
+    let mut plan = Plan::new(Some(record), State::RollingBack, reason).size(situation, &stable, pods);
     plan.split = Some(split);
     // Nobody wants pods: then the candidate, too, loses its own, and with them its weight.
     if situation.settings.replicas == 0 { plan.size(situation, &candidate.revision, 0) } else { plan }

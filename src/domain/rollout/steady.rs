@@ -35,7 +35,7 @@ fn note_service(situation: &Situation<'_>, mut record: Record, mut plan: Plan) -
     let stable = record.stable.clone();
     let view = situation.view(&stable);
     let complete = view.workload.is_some()
-        && view.pods.ready >= situation.settings.replicas.max(1)
+        && view.pods.ready >= situation.settings.needed_at_rest().max(1)
         && situation.live.acceptance == Acceptance::Accepted;
     if complete && record.history.first().is_none_or(|newest| newest.revision != stable) {
         record.note_served(&stable, &view.version, situation.stamp());
@@ -49,7 +49,7 @@ fn note_service(situation: &Situation<'_>, mut record: Record, mut plan: Plan) -
 /// How stable does.
 fn assess(situation: &Situation<'_>, record: &Record) -> (State, Reason, Option<jiff::Timestamp>) {
     let view = situation.view(&record.stable);
-    let wanted = situation.settings.replicas;
+    let wanted = situation.settings.needed_at_rest();
     let ready = view.pods.ready;
     if ready >= wanted
         && view.workload.is_some()
@@ -64,7 +64,10 @@ fn assess(situation: &Situation<'_>, record: &Record) -> (State, Reason, Option<
     let trouble = trouble_of(situation, &record.stable).map_or(counted.clone(), |trouble| format!("{counted}: {trouble}"));
     let deadline = record.since + situation.settings.progress_deadline;
     if view.served || situation.now >= deadline {
-        let state = if ready == 0 || !view.served { State::Degraded } else { State::Deploying };
+        // What sleeps between two requests has no ready pod while it wakes up.
+        let wakes = situation.settings.scaler.is_some_and(|scaler| scaler.min == 0) && trouble_of(situation, &record.stable).is_none();
+        let fine = view.served && (ready > 0 || wakes);
+        let state = if fine { State::Deploying } else { State::Degraded };
         return (state, Reason::new("PodsNotReady", trouble), None);
     }
     (State::Deploying, Reason::new("WaitingForPods", trouble), Some(deadline))
@@ -76,6 +79,7 @@ fn route_missing(situation: &Situation<'_>, record: &Record) -> Option<(State, R
         Acceptance::Refused(why) => {
             Some((State::Degraded, Reason::new("RouteNotAccepted", format!("the gateway does not take the route: {why}"))))
         }
+        Acceptance::Missing(what) => Some((State::Degraded, Reason::new("GatewayApiMissing", what.clone()))),
         Acceptance::Pending => {
             let state = if record.history.is_empty() { State::Deploying } else { State::Progressing };
             Some((state, Reason::new("WaitingForRoute", "the gateway has not taken the route yet")))
@@ -99,6 +103,9 @@ fn serving_reason(situation: &Situation<'_>, record: &Record, version: &str) -> 
             Reason::new("SpecSuperseded", format!("version {version} serves instead of what the spec asks: {}", overriding.reason))
         }
         (None, Wanted::Unresolved(reason)) => reason.clone(),
+        (None, Wanted::Revision(_)) if situation.settings.scaler.is_some() && situation.settings.replicas == 0 => {
+            Reason::new("Idle", format!("version {version} has all of the traffic; its scaler keeps no pods until there is work"))
+        }
         (None, Wanted::Revision(_)) => Reason::new("Serving", format!("version {version} has all of the traffic")),
     }
 }

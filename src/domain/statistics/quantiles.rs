@@ -7,7 +7,7 @@
 //! confidence sequences for quantiles: Howard, Ramdas 2022, "Sequential estimation of quantiles"). Each version's distribution is taken
 //! as constant over the rollout.
 
-use crate::domain::statistics::counts::{Counts, Pair};
+use crate::domain::statistics::counts::{Counts, GREATEST, Pair};
 use crate::domain::statistics::grid::alternatives;
 use crate::domain::statistics::verdict::{Figure, Finding, Verdict};
 use crate::domain::statistics::{Missing, Problem, checked_alpha, checked_positive, log_sum_exp};
@@ -133,6 +133,32 @@ impl QuantileEvidence {
     pub fn log_e_peak(&self) -> f64 {
         self.log_e_peak
     }
+}
+
+/// So many requests of candidate and of stable at the least are needed before a test of `quantile` with error probability `alpha` can show
+/// anything, however far apart the versions are: every one of the candidate's above a bound, every one of stable's below it.
+///
+/// # Errors
+/// A quantile or `alpha` outside of (0, 1).
+pub fn requests_at_least(quantile: f64, alpha: f64) -> Result<[f64; 2], Problem> {
+    let (quantile, alpha) = (checked_alpha(quantile)?, checked_alpha(alpha)?);
+    let bar = std::f64::consts::LN_2 - alpha.ln();
+    let fewest = |bets: &[[f64; 3]], within: bool| {
+        let shows = |requests: &f64| {
+            let events = if within { *requests } else { 0.0 };
+            Counts::new(events, *requests).is_ok_and(|counts| wealth(bets, counts) >= bar)
+        };
+        (0..60).map(|doublings| 2.0_f64.powi(doublings)).find(&shows).map(|enough| {
+            let (mut few, mut enough) = (enough / 2.0, enough);
+            while enough - few > 1.0 {
+                let middle = f64::midpoint(few, enough).floor();
+                if shows(&middle) { enough = middle } else { few = middle }
+            }
+            enough
+        })
+    };
+    let found = [fewest(&bets(quantile, -1.0), false), fewest(&bets(quantile, 1.0), true)];
+    Ok(found.map(|requests| requests.unwrap_or(GREATEST)))
 }
 
 /// A comparison of one quantile, of which less is better.

@@ -1,8 +1,14 @@
 //! The rules by which a cache takes in what it is told. Pure: no locks, no I/O.
 //!
 //! Three sources speak: lists, the watch, and the responses of our own writes. `watched` is the revision up to which the
-//! watch has delivered everything. From it follows what a late response may do: one at or below it is old news, whatever
-//! the entry says (the object may be gone since). One above it is newer than anything the watch has said.
+//! watch has delivered everything. From it follows what a late response may do: one at or below it is old news when there is
+//! no entry (the object may be gone since); an older entry shows that the watch lost something. One above it is newer than
+//! anything the watch has said.
+//!
+//! Every watch but the first after a list opens where the one before it opened, so that each event is delivered twice: what
+//! one stream lost, the next one brings (L6). Of what is repeated, a state of an object that the cache has no longer is held
+//! back until the repetition is over, for the end of the object may be repeated, too: nothing that is gone comes back for a
+//! moment.
 //!
 //! An object that we deleted ourselves leaves a tombstone, for the watch may still deliver older states of it. A tombstone
 //! goes when the watch delivers the deletion, or when a list without the object is complete.
@@ -27,7 +33,19 @@ pub(super) struct Store<R> {
     index: BTreeMap<Arc<str>, BTreeSet<ObjectKey>>,
     tombstones: BTreeMap<ObjectKey, Tombstone>,
     watched: Option<Revision>,
+    /// Everything up to here was listed, or delivered twice: where the next watch opens.
+    checked: Option<Revision>,
+    repetition: Option<Repetition<R>>,
     len: usize,
+}
+
+/// What a watch delivers for the second time.
+#[derive(Debug)]
+struct Repetition<R> {
+    /// The last revision of it.
+    until: Revision,
+    /// States of objects that the cache does not have.
+    missed: BTreeMap<ObjectKey, Entry<R>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +68,15 @@ pub(super) struct Lagging;
 
 impl<R> Default for Store<R> {
     fn default() -> Self {
-        Self { namespaces: BTreeMap::new(), index: BTreeMap::new(), tombstones: BTreeMap::new(), watched: None, len: 0 }
+        Self {
+            namespaces: BTreeMap::new(),
+            index: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            watched: None,
+            checked: None,
+            repetition: None,
+            len: 0,
+        }
     }
 }
 
@@ -79,37 +105,73 @@ impl<R> Store<R> {
     }
 
     /// The watch delivered a state of an object.
-    pub(super) fn event(&mut self, entry: Entry<R>) -> Option<Change<R>> {
-        self.bookmark(entry.revision.clone());
-        self.accept(entry)
+    pub(super) fn event(&mut self, entry: Entry<R>) -> Vec<Change<R>> {
+        let revision = entry.revision.clone();
+        let unknown = self.get(&entry.key).is_none();
+        let repetition = self.repetition.as_mut().filter(|repetition| unknown && !is_above(&revision, &repetition.until));
+        if let Some(repetition) = repetition {
+            repetition.missed.insert(entry.key.clone(), entry);
+            return self.bookmark(revision);
+        }
+        let mut changes = self.bookmark(revision);
+        changes.extend(self.accept(entry));
+        changes
     }
 
     /// The watch delivered the end of an object.
-    pub(super) fn deletion(&mut self, key: &ObjectKey, uid: &str, revision: Revision) -> Option<Change<R>> {
+    pub(super) fn deletion(&mut self, key: &ObjectKey, uid: &str, revision: Revision) -> Vec<Change<R>> {
         let told = |tombstone: &Tombstone| tombstone.ended.as_deref().is_none_or(|ended| ended == uid);
         if self.tombstones.get(key).is_some_and(|tombstone| told(tombstone) && !is_above(&tombstone.revision, &revision)) {
             self.tombstones.remove(key);
         }
+        if let Some(repetition) = &mut self.repetition {
+            repetition.missed.remove(key);
+        }
         let newer = self.get(key).is_some_and(|entry| is_above(&entry.revision, &revision));
-        self.bookmark(revision);
-        if newer { None } else { self.remove(key) }
+        let mut changes = self.bookmark(revision);
+        if !newer {
+            changes.extend(self.remove(key));
+        }
+        changes
     }
 
     /// The watch has delivered everything up to `revision`. An older one, of an event that came twice, takes nothing back.
-    pub(super) fn bookmark(&mut self, revision: Revision) {
+    pub(super) fn bookmark(&mut self, revision: Revision) -> Vec<Change<R>> {
+        let over = self.repetition.as_ref().is_some_and(|repetition| !is_above(&repetition.until, &revision));
         if !self.has_watched(&revision) {
             self.watched = Some(revision);
         }
+        if over { self.end_repetition() } else { Vec::new() }
     }
 
-    /// Where a watch has to go on.
-    pub(super) fn watched(&self) -> Option<&Revision> {
-        self.watched.as_ref()
+    /// A watch opens; returns after which revision. `None`: nothing was listed yet.
+    pub(super) fn open(&mut self) -> Option<&Revision> {
+        let watched = self.watched.as_ref()?;
+        self.repetition = None;
+        match &self.checked {
+            Some(checked) if is_above(watched, checked) => {
+                self.repetition = Some(Repetition { until: watched.clone(), missed: BTreeMap::new() });
+            }
+            _ => self.checked = Some(watched.clone()),
+        }
+        self.checked.as_ref()
+    }
+
+    /// All that a watch repeats has been delivered: what it brought of objects that are not there was missed before.
+    pub(super) fn end_repetition(&mut self) -> Vec<Change<R>> {
+        let Some(repetition) = self.repetition.take() else { return Vec::new() };
+        self.checked = Some(repetition.until);
+        repetition.missed.into_values().filter_map(|entry| self.accept(entry)).collect()
+    }
+
+    /// Whether this state of an object, or a newer one, is here.
+    pub(super) fn has(&self, key: &ObjectKey, revision: &Revision) -> bool {
+        self.get(key).is_some_and(|entry| !revision.is_newer_than(&entry.revision))
     }
 
     /// A write of ours returned a state of an object.
     pub(super) fn observe_write(&mut self, entry: Entry<R>) -> Option<Change<R>> {
-        if self.has_watched(&entry.revision) {
+        if self.has_watched(&entry.revision) && self.get(&entry.key).is_none() {
             return None;
         }
         self.accept(entry)
@@ -117,13 +179,13 @@ impl<R> Store<R> {
 
     /// A write of ours ended an object.
     pub(super) fn observe_delete(&mut self, key: &ObjectKey, uid: &str, revision: Option<&Revision>) -> Option<Change<R>> {
-        if revision.is_some_and(|revision| self.has_watched(revision)) {
-            return None;
-        }
         let entry = self.get(key).filter(|entry| match revision {
             Some(revision) => !is_above(&entry.revision, revision),
             None => *entry.uid == *uid,
         });
+        if revision.is_some_and(|revision| self.has_watched(revision)) {
+            return entry.and_then(|entry| self.remove(&entry.key));
+        }
         let known = revision.or(entry.as_ref().map(|entry| &entry.revision));
         let stronger = |known: &&Revision| self.tombstones.get(key).is_none_or(|old| !is_above(&old.revision, known));
         if let Some(known) = known.filter(stronger) {
@@ -143,6 +205,7 @@ impl<R> Store<R> {
             return Err(Lagging);
         }
         self.watched = Some(at.clone());
+        (self.checked, self.repetition) = (Some(at.clone()), None);
         self.tombstones.retain(|key, tombstone| {
             let covered = list.get(key).is_some_and(|entry| tombstone.covers(&entry.uid, &entry.revision));
             !lagging && (covered || is_above(&tombstone.revision, at))
@@ -163,7 +226,7 @@ impl<R> Store<R> {
     /// Forgets all objects: the kind is gone.
     pub(super) fn clear(&mut self) -> Vec<Change<R>> {
         self.tombstones.clear();
-        self.watched = None;
+        (self.watched, self.checked, self.repetition) = (None, None, None);
         let objects = self.list_all();
         objects.iter().filter_map(|entry| self.remove(&entry.key)).collect()
     }

@@ -60,7 +60,7 @@ pub(crate) fn widget(namespace: &str, name: &str, size: i64) -> Value {
 
 fn start(fake: &Fake, cache: Arc<dyn AnyCache>) {
     let context = WatchContext {
-        client: fake.client(),
+        client: patient(fake.client()),
         clock: Arc::new(VirtualClock::new(Timestamp::UNIX_EPOCH)),
         metrics: Arc::new(Metrics::default()),
         salt: 1,
@@ -230,6 +230,25 @@ async fn a_silent_stall_is_noticed_within_300_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_was_lost_is_noticed_within_300_seconds_without_a_list() {
+    let fake = Fake::new();
+    fake.put(WIDGETS, widget("a", "changed", 1));
+    fake.put(WIDGETS, widget("a", "gone", 1));
+    let cache = started(&fake).await;
+    fake.losing(|| {
+        fake.put(WIDGETS, widget("a", "changed", 2));
+        fake.put(WIDGETS, widget("a", "new", 1));
+        fake.remove(WIDGETS, "a", "gone");
+    });
+    fake.put(WIDGETS, widget("a", "other", 1));
+    sleep(Duration::from_secs(190)).await;
+    assert_eq!((size(&cache, "changed"), size(&cache, "gone"), size(&cache, "other")), (Some(1), Some(1), Some(1)));
+    sleep(Duration::from_secs(110)).await;
+    assert_eq!((size(&cache, "changed"), size(&cache, "new"), size(&cache, "gone")), (Some(2), Some(1), None));
+    assert_eq!(fake.count("list"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_watch_backs_off_says_so_and_recovers_without_a_list() {
     let fake = Fake::new();
     let cache = started(&fake).await;
@@ -245,6 +264,22 @@ async fn a_failing_watch_backs_off_says_so_and_recovers_without_a_list() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!(cache.state(), CacheState::Synced);
     assert_eq!(fake.count("list"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_how_long_to_wait_is_not_asked_before() {
+    let fake = Fake::new();
+    fake.fail("list", Fault::Throttled(20));
+    fake.fail("watch", Fault::Throttled(7));
+    let cache = started(&fake).await;
+    let CacheState::Failing { error, .. } = cache.state() else { panic!("{:?}", cache.state()) };
+    assert_eq!(error, "Too many requests, please try again later. (429 TooManyRequests)");
+    // Asked at 0 s, 20 s and 27 s; two have passed.
+    for (seconds, lists, watches) in [(17, 1, 0), (4, 2, 1), (3, 2, 1), (3, 2, 2)] {
+        sleep(Duration::from_secs(seconds)).await;
+        assert_eq!((fake.count("list"), fake.count("watch")), (lists, watches));
+    }
+    assert_eq!(cache.state(), CacheState::Synced);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,21 +7,23 @@
 //!
 //! Lists are paged and consistent (no resourceVersion is sent), for they work on every server and bound what is decoded at
 //! once. Every watch ends after 200 s, below the common idle limit of 240 s of load balancers (R14); one that the
-//! server does not end is dropped 10 s later, so a silent stall is noticed within 300 s (L6). Each cache has its own
-//! backoff: one that fails silences no other (R15).
+//! server does not end is dropped 10 s later. The next one opens where this one opened and so repeats what it delivered: a
+//! silent stall, or a single event that was lost, is noticed within 300 s (L6) without a list. A server that no longer has
+//! that much history says so (410), and is asked for a list. Each cache has its own backoff: one that fails silences no other
+//! (R15); a server that says how long to wait is not asked before.
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use futures::{Stream, TryStreamExt};
 use kube::{
     Client,
-    core::{ApiResource, DynamicObject, Request, Resource, WatchEvent, params},
+    core::{ApiResource, DynamicObject, Request, Resource, Status, WatchEvent, params},
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{Cache, CacheState, Entry, Revision, Watched, pace::Pace, resource_name};
+use super::{Cache, CacheState, Entry, Revision, Watched, pace::Pace, patience, resource_name};
 use crate::runtime::{clock::Clock, key::ObjectKey, telemetry::metrics::Metrics};
 
 const PAGE_SIZE: u32 = 500;
@@ -66,6 +68,8 @@ enum End {
     Absent,
     /// Anything else, in plain words.
     Failed(String),
+    /// The same, and the server says how long to wait.
+    Busy(String, Duration),
 }
 
 #[derive(Deserialize)]
@@ -130,7 +134,7 @@ impl<W: Watched> Feed<W> {
         if self.cache.state() == CacheState::Absent {
             return self.probe().await;
         }
-        let resume = if self.listed { self.resume() } else { None };
+        let resume = if self.listed { self.reopen() } else { None };
         match resume {
             Some(revision) => self.watch(&revision).await,
             None => self.list().await,
@@ -164,6 +168,7 @@ impl<W: Watched> Feed<W> {
             }
             End::Absent => self.miss(),
             End::Failed(error) => self.fail(error),
+            End::Busy(error, wait) => self.fail(error).max(wait),
         }
     }
 
@@ -247,7 +252,8 @@ impl<W: Watched> Feed<W> {
     }
 
     async fn watch(&mut self, revision: &str) -> End {
-        let deadline = Instant::now() + Duration::from_secs(WATCH_TIMEOUT_SECONDS.into()) + WATCH_GRACE;
+        let began = Instant::now();
+        let deadline = began + Duration::from_secs(WATCH_TIMEOUT_SECONDS.into()) + WATCH_GRACE;
         let events = match self.open(revision, WATCH_TIMEOUT_SECONDS).await {
             Ok(events) => events,
             Err(end) => return end,
@@ -263,7 +269,14 @@ impl<W: Watched> Feed<W> {
                     }
                     delivered = true;
                 }
-                Ok(Ok(None)) => return End::Closed { delivered },
+                Ok(Ok(None)) => {
+                    // What is repeated comes first.
+                    if began.elapsed() >= WATCH_PROVEN {
+                        let missed = self.cache.write().end_repetition();
+                        self.cache.tell(missed);
+                    }
+                    return End::Closed { delivered };
+                }
                 Ok(Err(error)) => return self.broken(&error),
                 Err(_stalled) => {
                     tracing::warn!(resource = self.name, "the watch stalled");
@@ -299,24 +312,32 @@ impl<W: Watched> Feed<W> {
 
     /// Takes one event in; returns how the watch ended if the event ends it.
     fn take(&self, event: WatchEvent<Value>) -> Option<End> {
-        let change = match event {
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                let entry = self.cache.entry_of(&object)?;
-                self.cache.write().event(entry)
-            }
+        let changes = match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => match self.known(&object) {
+                Some(revision) => self.cache.write().bookmark(revision),
+                None => {
+                    let entry = self.cache.entry_of(&object)?;
+                    self.cache.write().event(entry)
+                }
+            },
             WatchEvent::Deleted(object) => {
                 let entry = self.cache.entry_of(&object)?;
                 self.cache.write().deletion(&entry.key, &entry.uid, entry.revision)
             }
             WatchEvent::Bookmark(bookmark) => {
                 let revision = Revision::parse(&bookmark.metadata.resource_version);
-                self.cache.write().bookmark(revision);
-                None
+                self.cache.write().bookmark(revision)
             }
-            WatchEvent::Error(status) => return Some(judge(status.code, &status.reason, &status.message)),
+            WatchEvent::Error(status) => return Some(judge(&status)),
         };
-        self.cache.tell(change);
+        self.cache.tell(changes);
         None
+    }
+
+    /// The revision of a state that needs not be projected: it, or a newer one, is here.
+    fn known(&self, object: &Value) -> Option<Revision> {
+        let revision = Revision::parse(object.pointer("/metadata/resourceVersion")?.as_str()?);
+        self.cache.read().has(&ObjectKey::of(object)?, &revision).then_some(revision)
     }
 
     /// A watch broke off. One whose text cannot be read would break off there again: list.
@@ -351,16 +372,26 @@ impl<W: Watched> Feed<W> {
         (!selector.selects_all()).then(|| selector.to_string())
     }
 
-    fn resume(&self) -> Option<String> {
-        self.cache.read().watched().map(ToString::to_string)
+    fn reopen(&self) -> Option<String> {
+        self.cache.write().open().map(ToString::to_string)
     }
 
     fn set_state(&self, state: CacheState) {
         self.context.metrics.watch_state(&self.name, &state);
         let mut health = self.cache.health();
+        let arrived = state == CacheState::Synced && !health.present;
+        let left = state == CacheState::Absent && health.present;
+        if arrived || left {
+            health.present = arrived;
+        }
         health.state = state;
         for waker in &health.waiting {
             waker.notify_one();
+        }
+        let listeners = if arrived || left { health.on_presence.clone() } else { Vec::new() };
+        drop(health);
+        for listener in listeners {
+            listener();
         }
     }
 }
@@ -373,7 +404,7 @@ impl End {
             Self::Found => "found",
             Self::Expired => "expired",
             Self::Absent => "absent",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::Busy(..) => "failed",
         }
     }
 }
@@ -393,15 +424,18 @@ async fn bounded<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T,
 
 fn end_of(error: &kube::Error) -> End {
     match error {
-        kube::Error::Api(status) => judge(status.code, &status.reason, &status.message),
+        kube::Error::Api(status) => judge(status),
         other => End::Failed(other.to_string()),
     }
 }
 
-fn judge(code: u16, reason: &str, message: &str) -> End {
-    match (code, reason) {
+fn judge(status: &Status) -> End {
+    let Status { code, reason, message, .. } = status;
+    let wait = patience::wait(status);
+    match (*code, reason.as_str()) {
         (410, _) | (_, "Expired" | "Gone") => End::Expired,
         (404, _) => End::Absent,
-        _ => End::Failed(format!("{message} ({code} {reason})")),
+        _ if wait.is_zero() => End::Failed(format!("{message} ({code} {reason})")),
+        _ => End::Busy(format!("{message} ({code} {reason})"), wait),
     }
 }

@@ -156,12 +156,22 @@ impl MetricsServers {
         Ok(found.into_values().filter(|point| matches(selector, &point.labels)).collect())
     }
 
-    /// Answers for an external metric of a ScaledObject: the one value of its query, 0 where that finds nothing.
+    /// Answers for an external metric of a ScaledObject: the one value of its query, 0 where that finds nothing. What was set goes
+    /// first, where it has the labels of `selector` or none.
     ///
     /// # Errors
     /// 500 if the query fails or finds more than one value.
-    pub fn scaled(&self, namespace: &str, metric: &str, query: &str, source: &Source<'_>) -> Result<Vec<Point>, ApiError> {
-        let set = self.external.get(&(namespace.to_owned(), metric.to_owned())).and_then(|series| series.values().next());
+    pub fn scaled(
+        &self,
+        namespace: &str,
+        metric: &str,
+        selector: &Labels,
+        query: &str,
+        source: &Source<'_>,
+    ) -> Result<Vec<Point>, ApiError> {
+        let series = self.external.get(&(namespace.to_owned(), metric.to_owned()));
+        let about = |(labels, _): &(&BTreeMap<String, String>, &i64)| labels.is_empty() || matches(selector, labels);
+        let set = series.and_then(|series| series.iter().rev().find(about)).map(|(_, millis)| millis);
         let point = |millis: i64| vec![Point { labels: BTreeMap::new(), millis, at: source.now }];
         if let Some(millis) = set {
             return Ok(point(*millis));

@@ -125,9 +125,9 @@ pub enum Decision {
     FailAfter(Failure),
     /// It is carried out, and its answer comes this much later (virtual time).
     Late(Duration),
-    /// A list is answered by a server that lags this many revisions behind, as far as history goes; other requests take
-    /// their course.
-    Stale(u64),
+    /// A list is answered by a server that lags behind by this many changes of the kind that is listed, as far as history
+    /// goes; other requests take their course.
+    Stale(usize),
 }
 
 /// How a request fails.
@@ -135,6 +135,8 @@ pub enum Decision {
 pub enum Failure {
     /// The connection breaks.
     Reset,
+    /// The connection hangs for so long (virtual time), and then breaks.
+    Stall(Duration),
     /// The server answers this.
     Status(Box<ApiError>),
 }

@@ -58,7 +58,7 @@ impl Call<'_> {
         let form = self.form(true)?;
         if self.lag > 0 && options.continue_token.is_empty() {
             // Before the beginning of history the oldest server is a new one.
-            let revision = cluster.revision().saturating_sub(self.lag).max(1);
+            let revision = cluster.store().revision_behind(&self.resource.storage_key, self.lag).max(1);
             (options.resource_version, options.resource_version_match) = (revision.to_string(), "Exact".to_owned());
         }
         let namespace = Some(self.namespace()).filter(|namespace| !namespace.is_empty());

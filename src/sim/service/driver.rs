@@ -66,7 +66,7 @@ fn serve<W: World>(state: &mut State<W>, pending: Pending) {
         (Answer::Whole(whole), _) => whole.into_http(ResponseBody::whole),
         (Answer::Watch { headers, .. }, Some(body)) => response(200, &headers, body),
         // Dropping the sender breaks the connection.
-        (Answer::Watch { .. } | Answer::Broken, _) => return,
+        (Answer::Watch { .. } | Answer::Broken, _) => return drop_after(served.delay, reply),
     };
     if served.delay.is_zero() {
         // A client that no longer waits has crashed or timed out; its request was served all the same.
@@ -76,6 +76,16 @@ fn serve<W: World>(state: &mut State<W>, pending: Pending) {
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
             drop(reply.send(response));
+        });
+    }
+}
+
+/// Breaks a connection, at once or later.
+fn drop_after<T: Send + 'static>(delay: Duration, reply: T) {
+    if !delay.is_zero() {
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            drop(reply);
         });
     }
 }

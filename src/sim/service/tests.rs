@@ -151,6 +151,33 @@ async fn requests_to_a_dropped_server_fail() {
     assert!(api.get_opt("a").await.is_err());
 }
 
+struct Hangs;
+
+impl Interceptor for Hangs {
+    fn before(&mut self, index: u64, _: &Identity, _: &RequestInfo) -> Decision {
+        let stall = Failure::Stall(Duration::from_secs(90));
+        match index {
+            0 => Decision::FailBefore(stall),
+            1 => Decision::FailAfter(stall),
+            _ => Decision::Pass,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_hangs_breaks_late_whether_or_not_the_request_was_carried_out() {
+    let (server, service) = start();
+    server.with(|state| state.front.interceptor = Some(Box::new(Hangs)));
+    let api = maps(&service);
+    for name in ["lost", "done"] {
+        let before = Instant::now();
+        assert!(matches!(api.create(&PostParams::default(), &config_map(name)).await, Err(kube::Error::Service(_))));
+        assert_eq!(before.elapsed(), Duration::from_secs(90) + LATENCY);
+    }
+    assert!(api.get_opt("lost").await.unwrap().is_none());
+    assert!(api.get_opt("done").await.unwrap().is_some());
+}
+
 struct SlowStream;
 
 impl StreamInterceptor for SlowStream {

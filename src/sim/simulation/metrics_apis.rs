@@ -55,7 +55,7 @@ impl MetricsApis for View<'_> {
 
     fn external(&self, namespace: &str, metric: &str, selector: &Labels) -> Result<Vec<Point>, ApiError> {
         match self.query_of_scaled(namespace, metric, selector) {
-            Some(query) => self.servers.scaled(namespace, metric, query, &self.source),
+            Some(query) => self.servers.scaled(namespace, metric, selector, query, &self.source),
             None => self.servers.external(namespace, metric, selector, &self.source),
         }
     }

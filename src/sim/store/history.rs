@@ -66,6 +66,14 @@ impl Store {
         Ok(table.events.range(start..).cloned().collect())
     }
 
+    /// The revision at which a resource lacked its last `changes` changes, as far back as events are kept; with none, the
+    /// present one.
+    pub fn revision_behind(&self, resource: &str, changes: usize) -> u64 {
+        let events = self.tables.get(resource).map(|table| &table.events);
+        let first_missing = events.filter(|_| changes > 0).and_then(|events| events.get(events.len().saturating_sub(changes)));
+        first_missing.map_or(self.revision, |event| event.revision - 1).max(self.compacted)
+    }
+
     /// The objects of a resource as they were at a revision, after a place (exclusive), in key order.
     pub fn objects_at(
         &self,

@@ -69,6 +69,24 @@ fn old_events_are_dropped_only_when_compacted_stale_and_many() {
 }
 
 #[test]
+fn lagging_is_counted_in_changes_of_the_kind() {
+    let mut store = Store::default();
+    for step in 0..4 {
+        store.put(&key("o"), object("o", step), epoch());
+        store.put(&ObjectKey::new("others", "t", "x"), object("x", step), epoch());
+    }
+    let shown = |changes| {
+        let revision = store.revision_behind("things", changes);
+        (revision, state(&store.objects_at("things", None, revision, None).unwrap()))
+    };
+    assert_eq!(shown(0), (8, vec![("o".to_owned(), 3)]));
+    assert_eq!(shown(1), (6, vec![("o".to_owned(), 2)]));
+    assert_eq!(shown(3), (2, vec![("o".to_owned(), 0)]));
+    assert_eq!(shown(9), (0, vec![]), "as far back as events go");
+    assert_eq!(store.revision_behind("nothing", 3), 8);
+}
+
+#[test]
 fn the_uid_index_follows_a_name_to_its_next_life() {
     let mut store = Store::default();
     store.put(&key("o"), object("o", 1), epoch());

@@ -22,7 +22,7 @@ pub fn acceptance(live: &Value) -> Acceptance {
     for reference in list(live, "/spec/parentRefs") {
         let answer = answers.iter().find(|answer| same_parent(&answer["parentRef"], reference));
         match answer.map_or(Acceptance::Pending, |answer| answer_of(answer, &generation)) {
-            refused @ Acceptance::Refused(_) => return refused,
+            refused @ (Acceptance::Refused(_) | Acceptance::Missing(_)) => return refused,
             Acceptance::Pending => worst = Acceptance::Pending,
             Acceptance::Accepted => {}
         }

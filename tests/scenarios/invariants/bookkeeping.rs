@@ -1,8 +1,9 @@
 //! I17, I19, I20, I22, I26, I28: status that can be trusted, and writes that are worth it.
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
@@ -16,7 +17,7 @@ fn has_status(commit: &Commit) -> bool {
 }
 
 /// I17 observedGeneration never decreases, and Ready=True only for the current generation.
-pub fn generation_never_goes_back(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn generation_never_goes_back(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = both(commit).filter(|_| has_status(commit))?;
     let observed = |object: &Value| object.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
     if observed(after) < observed(before) {
@@ -29,7 +30,7 @@ pub fn generation_never_goes_back(_: &mut Watchdog, commit: &Commit, _: &Cluster
 }
 
 /// I19 lastTransitionTime changes when the status of a condition flips, and only then.
-pub fn transition_times_tell_the_truth(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn transition_times_tell_the_truth(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = both(commit).filter(|_| has_status(commit))?;
     let list = |object: &Value| object.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
     let old = list(before);
@@ -48,7 +49,7 @@ pub fn transition_times_tell_the_truth(_: &mut Watchdog, commit: &Commit, _: &Cl
 }
 
 /// I20 counters never decrease: the number of the decision in status, and of the one that the route or Service carries.
-pub fn decisions_count_up(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn decisions_count_up(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = both(commit).filter(|_| ours(commit))?;
     let (was, is) = (number_of(commit, before)?, number_of(commit, after)?);
     (is < was).then(|| format!("decision {was} is followed by {is}"))
@@ -63,7 +64,7 @@ fn number_of(commit: &Commit, object: &Value) -> Option<i64> {
 }
 
 /// I22 no write whose content equals the stored object.
-pub fn writes_change_something(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn writes_change_something(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = both(commit).filter(|_| ours(commit))?;
     let content = |object: &Value| {
         let mut object = object.clone();
@@ -78,7 +79,7 @@ pub fn writes_change_something(_: &mut Watchdog, commit: &Commit, _: &Cluster) -
 }
 
 /// I26 at most 10 writes to an object in any 10 s, which is also one per second in the long run.
-pub fn write_rate_is_bounded(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn write_rate_is_bounded(watchdog: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     if !ours(commit) {
         return None;
     }
@@ -90,7 +91,7 @@ pub fn write_rate_is_bounded(watchdog: &mut Watchdog, commit: &Commit, _: &Clust
 }
 
 /// I28 status below 64 KiB, histories bounded.
-pub fn status_is_bounded(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn status_is_bounded(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let after = commit.after.as_deref().filter(|_| has_status(commit))?;
     let bytes = after["status"].to_string().len();
     let entries = after.pointer("/status/history").and_then(Value::as_array).map_or(0, Vec::len);

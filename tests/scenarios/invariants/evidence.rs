@@ -8,9 +8,10 @@ use modelward::domain::statistics::error_share;
 use modelward::domain::statistics::evidence::{Evidence, StepEvidence, Tally};
 use modelward::domain::statistics::proportions::{Better, Comparison};
 use modelward::domain::statistics::quantiles::{Histogram, HistogramPair, QuantileComparison, QuantileEvidence};
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
@@ -56,7 +57,7 @@ fn ended_step(before: &Value, after: &Value) -> Option<i64> {
 }
 
 /// I09 a step ends on evidence of the same revision, at its weight.
-pub fn advance_is_about_the_same_revision(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn advance_is_about_the_same_revision(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = judged(commit)?;
     let weight = ended_step(before, after)?;
     let analysis = at(after, "/status/analysis");
@@ -65,7 +66,7 @@ pub fn advance_is_about_the_same_revision(_: &mut Watchdog, commit: &Commit, _: 
 }
 
 /// I10 evidence of another revision, or judged by another definition, is not used.
-pub fn evidence_stays_with_its_definition(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn evidence_stays_with_its_definition(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = judged(commit)?;
     let same_revision = at(before, "/status/analysis/revision") == at(after, "/status/analysis/revision");
     list(after, "/status/analysis/metrics").iter().find_map(|new| {
@@ -79,7 +80,7 @@ pub fn evidence_stays_with_its_definition(_: &mut Watchdog, commit: &Commit, _: 
 }
 
 /// I11 a step ends only when every metric passes with enough samples.
-pub fn advance_has_its_samples(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn advance_has_its_samples(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = judged(commit)?;
     let weight = ended_step(before, after)?;
     let minimum = at(after, "/spec/analysis/minimumSamples").as_i64().unwrap_or(MINIMUM_SAMPLES);
@@ -96,7 +97,7 @@ pub fn advance_has_its_samples(_: &mut Watchdog, commit: &Commit, _: &Cluster) -
 }
 
 /// I11 a version is given up by evidence that breaks a bound or shows that it is worse, or for want of data if that is asked for.
-pub fn rollback_has_its_evidence(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn rollback_has_its_evidence(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = judged(commit)?;
     let (old, new) = (at(before, "/status/override"), at(after, "/status/override"));
     if new["by"] != "analysis" || old["by"] == "analysis" {
@@ -126,7 +127,7 @@ fn is_broken(bounds: &Value, value: f64) -> bool {
 }
 
 /// I11 what status says of values and comparisons follows from what it keeps of them.
-pub fn verdicts_can_be_computed_again(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn verdicts_can_be_computed_again(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (_, after) = judged(commit)?;
     // What was judged by an earlier spec is shown as it was.
     if at(after, "/status/observedGeneration") != at(after, "/metadata/generation") {

@@ -1,14 +1,15 @@
 //! R40: a candidate that was given up gets no weight again, unless the user asks for it.
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::traffic::{carried, split_of};
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
 /// No weight ever goes back to a candidate that had been given up.
-pub fn weight_never_goes_back(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn weight_never_goes_back(watchdog: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     split_of(commit).filter(|_| ours(commit))?;
     let (before, after) = carried(commit, cluster, view::route_reach)?;
     after.iter().find_map(|(revision, weight)| {

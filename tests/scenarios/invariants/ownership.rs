@@ -4,6 +4,7 @@ use modelward::sim::cluster::{Change, Cluster, Commit};
 use serde_json::Value;
 
 use super::rollbacks::ROLLBACKS;
+use super::sight::Sight;
 use super::view::{self, DEPLOYMENTS};
 use super::{Watchdog, ours};
 
@@ -23,7 +24,7 @@ fn controllers(object: &Value) -> Vec<&Value> {
 }
 
 /// I14 every child has exactly one controller owner, alive and with matching uid.
-pub fn one_living_owner(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn one_living_owner(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let child = commit.after.as_deref().filter(|_| ours(commit) && !is_our_kind(commit) && !is_event(commit))?;
     let controllers = controllers(child);
     let [owner] = controllers.as_slice() else { return Some(format!("{} controllers", controllers.len())) };
@@ -33,7 +34,7 @@ pub fn one_living_owner(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) ->
 }
 
 /// I15 no object outside the parent's namespace is written; no foreign object adopted, written or deleted.
-pub fn only_its_own_namespace_and_children(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn only_its_own_namespace_and_children(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     if !ours(commit) || is_our_kind(commit) || is_event(commit) {
         return None;
     }
@@ -52,7 +53,7 @@ pub fn only_its_own_namespace_and_children(_: &mut Watchdog, commit: &Commit, _:
 }
 
 /// I16 child names have at most 63 characters, and no name ever stands for two things.
-pub fn names_fit(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn names_fit(watchdog: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let child = commit.after.as_deref().filter(|_| commit.change == Change::Added && ours(commit) && !is_event(commit))?;
     if commit.name.len() > 63 {
         return Some(format!("the name has {} characters", commit.name.len()));
@@ -65,7 +66,7 @@ pub fn names_fit(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Optio
 }
 
 /// I21 spec is never written by the operator, nor metadata of the user's.
-pub fn spec_is_never_written(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn spec_is_never_written(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     if !ours(commit) || !is_our_kind(commit) {
         return None;
     }
@@ -84,14 +85,14 @@ fn finalizers(object: Option<&Value>) -> usize {
 }
 
 /// I34 no finalizer of ours on any object.
-pub fn no_finalizers(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn no_finalizers(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let marked = commit.after.as_deref().is_some_and(|object| object.pointer("/metadata/deletionTimestamp").is_some());
     let more = finalizers(commit.after.as_deref()) > finalizers(commit.before.as_deref());
     (ours(commit) && more && !marked).then(|| "a finalizer is added".to_owned())
 }
 
 /// I35 the pod template of a revision's Deployment never changes after creation, except for a restart.
-pub fn pod_template_never_changes(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn pod_template_never_changes(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     if commit.resource != "deployments.apps" || !ours(commit) {
         return None;
     }

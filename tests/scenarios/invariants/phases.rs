@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::view::DEPLOYMENTS;
 use super::{Watchdog, ours};
 
@@ -27,7 +28,7 @@ fn graph() -> &'static BTreeMap<String, BTreeSet<String>> {
 }
 
 /// I18 phase moves only along the declared graph.
-pub fn phases_follow_the_graph(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn phases_follow_the_graph(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = (commit.before.as_deref()?, commit.after.as_deref()?);
     if !ours(commit) || commit.resource != DEPLOYMENTS {
         return None;

@@ -2,9 +2,10 @@
 //! counted by its metrics.
 
 use jiff::Timestamp;
-use modelward::sim::cluster::{Change, Cluster, Commit};
+use modelward::sim::cluster::{Change, Commit};
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::view::{self, DEPLOYMENTS};
 use super::{Place, Watchdog, ours};
 
@@ -13,7 +14,7 @@ const ANSWER_SECONDS_MAX: f64 = 1.0;
 
 /// I31 one bad object delays others by less than a second: each new deployment gets its first write of ours in time, each
 /// changed spec a status that has seen it.
-pub fn answer_comes_at_once(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn answer_comes_at_once(watchdog: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let late = late(watchdog, commit.at);
     if let Some(unanswered) = &mut watchdog.unanswered {
         note(unanswered, commit);
@@ -58,7 +59,8 @@ fn has_seen_the_spec(commit: &Commit) -> bool {
 /// The first deployment that has waited too long by `now`; it is told once.
 pub fn late(watchdog: &mut Watchdog, now: Timestamp) -> Option<String> {
     let unanswered = watchdog.unanswered.as_mut()?;
-    let waited = |since: &Timestamp| now.duration_since(*since).as_secs_f64();
+    let excused = watchdog.excused_until;
+    let waited = |since: &Timestamp| now.duration_since(excused.map_or(*since, |until| until.max(*since))).as_secs_f64();
     let (place, since) = unanswered.iter().find(|(_, since)| waited(since) > ANSWER_SECONDS_MAX)?;
     let (place, waited) = (place.clone(), waited(since));
     unanswered.remove(&place);

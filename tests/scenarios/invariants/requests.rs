@@ -1,15 +1,23 @@
 //! I22 and I23 as requests show them: writes that do something, and say what they were decided on.
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use modelward::sim::routes::access::RequestRecord;
 use serde_json::Value;
 
+use super::sight::{Delivered, Sight};
 use super::{Watchdog, view};
 
 /// A request that was meant to change something, and was taken.
 fn is_taken_write(record: &RequestRecord) -> bool {
     let writes = ["create", "update", "patch", "delete", "deletecollection"].contains(&record.info.verb.as_str());
     writes && (200..300).contains(&record.code) && !record.query.contains("dryRun=All")
+}
+
+/// The operator could know the object that a request is about as it was then.
+pub fn is_known(record: &RequestRecord, delivered: &Delivered) -> bool {
+    let info = &record.info;
+    let resource = if info.group.is_empty() { info.resource.clone() } else { format!("{}.{}", info.resource, info.group) };
+    delivered.knows(&resource, &(info.namespace.clone(), info.name.clone()), record.at)
 }
 
 /// I22 no write that commits nothing: the object was like that already.
@@ -61,7 +69,7 @@ pub fn unbound(record: &RequestRecord) -> Option<(String, String)> {
 
 /// I23 the commit of an unforced apply that names nothing it was decided on, although the object had all the labels that
 /// children are found by.
-pub fn applied_to_what_was_not_seen(watchdog: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn applied_to_what_was_not_seen(watchdog: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let place = watchdog.unbound.take()?;
     let before = commit.before.as_deref().filter(|_| place == (commit.namespace.clone(), commit.name.clone()))?;
     let deployment = view::deployment_of(before)?;

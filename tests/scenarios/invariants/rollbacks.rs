@@ -1,8 +1,9 @@
 //! I13: what a Rollback may do.
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::{Watchdog, ours, view};
 
 pub const ROLLBACKS: &str = "rollbacks.modelward.dev";
@@ -16,7 +17,7 @@ fn is_over(object: &Value) -> bool {
 }
 
 /// I13 each Rollback writes one terminal state.
-pub fn one_end(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn one_end(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let (before, after) = (commit.before.as_deref()?, commit.after.as_deref()?);
     let mine = commit.resource == ROLLBACKS && ours(commit);
     (mine && is_over(before) && before["status"] != after["status"])
@@ -24,7 +25,7 @@ pub fn one_end(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String>
 }
 
 /// I13 its target is a revision that once served.
-pub fn target_served(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn target_served(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let after = commit.after.as_deref().filter(|_| commit.resource == ROLLBACKS && ours(commit))?;
     let begins = phase(after) == "InProgress" && commit.before.as_deref().is_none_or(|before| phase(before) != "InProgress");
     let (deployment, to) = (after["spec"]["deployment"].as_str()?, after.pointer("/status/to/revision").and_then(Value::as_str));
@@ -38,7 +39,7 @@ pub fn target_served(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Op
 }
 
 /// I13 a Rollback never raises the weight of the revision that it leaves.
-pub fn what_is_left_gets_no_more(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn what_is_left_gets_no_more(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (before, after) = (commit.before.as_deref()?, commit.after.as_deref()?);
     if !view::ROUTES.contains(&commit.resource.as_str()) || !ours(commit) {
         return None;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use modelward::sim::cluster::{Change, Cluster, Commit};
+use modelward::sim::cluster::{Change, Commit};
 use serde_json::Value;
 
+use super::sight::Sight;
 use super::view::{self, DEPLOYMENTS, ROUTES};
 use super::{Watchdog, ours};
 
@@ -16,9 +17,9 @@ struct Spec {
     headroom: i32,
 }
 
-fn spec(cluster: &Cluster, namespace: &str, deployment: &str) -> Option<Spec> {
+fn spec(cluster: &dyn Sight, namespace: &str, deployment: &str) -> Option<Spec> {
     let object = cluster.get(DEPLOYMENTS, namespace, deployment)?;
-    let replicas = i32::try_from(object["spec"]["replicas"].as_i64()?).unwrap();
+    let replicas = wanted(cluster, &object)?;
     let surge = match object.pointer("/spec/strategy/maxSurge") {
         Some(Value::Number(pods)) => i32::try_from(pods.as_i64().unwrap()).unwrap(),
         Some(Value::String(text)) => (replicas * text.trim_end_matches('%').parse::<i32>().unwrap() + 99) / 100,
@@ -29,9 +30,25 @@ fn spec(cluster: &Cluster, namespace: &str, deployment: &str) -> Option<Spec> {
     Some(Spec { replicas, surge: surge.max(1), drain, headroom: i32::try_from(headroom).unwrap() })
 }
 
+/// N: the number in the spec; with a scaler, that of the release as status says it, or what the stable revision has.
+pub fn wanted(cluster: &dyn Sight, object: &Value) -> Option<i32> {
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
+    let replicas = number("/spec/replicas")?;
+    if object.pointer("/spec/autoscaling").is_none() {
+        return i32::try_from(replicas).ok();
+    }
+    let namespace = object["metadata"]["namespace"].as_str()?;
+    let stable = object.pointer("/status/stable/revision").and_then(Value::as_str);
+    let stable = stable.and_then(|name| cluster.get("deployments.apps", namespace, name));
+    let stable = stable.and_then(|workload| workload.pointer("/spec/replicas")?.as_i64());
+    let release = number("/status/releaseReplicas");
+    let all = release.into_iter().chain(stable).max().unwrap_or(replicas);
+    i32::try_from(all).ok()
+}
+
 /// I01 weights of a route are each 0-100 and sum to exactly 100, in every rule, and every rule has backends; pins lead to one
 /// revision, and a mirror copies 1 to 100 percent.
-pub fn weights_sum_to_100(_: &mut Watchdog, commit: &Commit, _: &Cluster) -> Option<String> {
+pub fn weights_sum_to_100(_: &mut Watchdog, commit: &Commit, _: &dyn Sight) -> Option<String> {
     let route =
         commit.after.as_deref().filter(|route| ROUTES.contains(&commit.resource.as_str()) && view::deployment_of(route).is_some())?;
     if !ours(commit) {
@@ -64,7 +81,7 @@ pub fn split_of(commit: &Commit) -> Option<&str> {
 
 /// I02 no write of ours raises the weight of a version with 0 ready endpoints; one that falls to 0 loses its weight
 /// within 10 s (the only version excepted). A pin and a mirror count as weight.
-pub fn weight_only_to_ready_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn weight_only_to_ready_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     raised_without_pods(commit, cluster).or_else(|| kept_without_pods(watchdog, commit, cluster))
 }
 
@@ -73,7 +90,7 @@ type Shares = fn(&Value) -> BTreeMap<String, i32>;
 
 /// Weights, or weights with pins and mirrors, before and after a write of the object that carries the split; none for a
 /// Service beside a route.
-pub fn carried(commit: &Commit, cluster: &Cluster, of: Shares) -> Option<(BTreeMap<String, i32>, BTreeMap<String, i32>)> {
+pub fn carried(commit: &Commit, cluster: &dyn Sight, of: Shares) -> Option<(BTreeMap<String, i32>, BTreeMap<String, i32>)> {
     let deployment = split_of(commit)?;
     let by_route = commit.resource != "services";
     if !by_route && !view::routes(cluster, &commit.namespace, deployment).is_empty() {
@@ -85,13 +102,13 @@ pub fn carried(commit: &Commit, cluster: &Cluster, of: Shares) -> Option<(BTreeM
 }
 
 /// Revisions whose share a write of ours raises, and to what.
-fn raised(commit: &Commit, cluster: &Cluster, of: Shares) -> Vec<(String, i32)> {
+fn raised(commit: &Commit, cluster: &dyn Sight, of: Shares) -> Vec<(String, i32)> {
     let weights = carried(commit, cluster, of).filter(|_| ours(commit));
     let Some((before, after)) = weights else { return Vec::new() };
     after.into_iter().filter(|(revision, weight)| *weight > before.get(revision).copied().unwrap_or(0)).collect()
 }
 
-fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
+fn raised_without_pods(commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let raised = raised(commit, cluster, view::route_reach);
     let ready = view::ready(cluster, &commit.namespace, split_of(commit)?);
     let count = |revision: &String| ready.get(revision).copied().unwrap_or(0);
@@ -101,14 +118,14 @@ fn raised_without_pods(commit: &Commit, cluster: &Cluster) -> Option<String> {
 }
 
 /// Ready pods of other revisions, of those that are not on their way out with a deleted namesake.
-fn others(commit: &Commit, cluster: &Cluster, ready: &BTreeMap<String, i32>, revision: &str) -> i32 {
+fn others(commit: &Commit, cluster: &dyn Sight, ready: &BTreeMap<String, i32>, revision: &str) -> i32 {
     let stays = |other: &str| cluster.get("deployments.apps", &commit.namespace, other).is_some();
     ready.iter().filter(|(other, _)| *other != revision && stays(other)).map(|(_, ready)| ready).sum()
 }
 
 /// I03 no write of ours raises a version's weight above what its ready pods cover, unless the others have no ready pod. A
 /// way back without a gateway is a pin, all or nothing; a version without any ready pod is I02's.
-pub fn weight_is_covered_by_ready_pods(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn weight_is_covered_by_ready_pods(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let raised = raised(commit, cluster, view::route_weights);
     let deployment = split_of(commit)?;
     let spec = spec(cluster, &commit.namespace, deployment)?;
@@ -133,7 +150,7 @@ fn needed_for(spec: &Spec, weight: i32) -> i32 {
     spec.replicas.min(i32::try_from((hundredths + 9_999) / 10_000).unwrap())
 }
 
-fn kept_without_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+fn kept_without_pods(watchdog: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let object = view::object(commit)?;
     let deployment = view::deployment_of(object)?;
     let wanted = spec(cluster, &commit.namespace, deployment)?.replicas;
@@ -170,7 +187,7 @@ fn resized(commit: &Commit) -> Option<(String, i32, i32)> {
 }
 
 /// I04 ready pods of the serving set never fall below what is wanted through our own action.
-pub fn ready_capacity_is_kept(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn ready_capacity_is_kept(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (revision, before, after) = resized(commit).filter(|(_, before, after)| after < before)?;
     let deployment = view::deployment_of(view::object(commit)?)?;
     let wanted = spec(cluster, &commit.namespace, deployment)?.replicas;
@@ -185,7 +202,7 @@ pub fn ready_capacity_is_kept(_: &mut Watchdog, commit: &Commit, cluster: &Clust
 }
 
 /// I05 total replicas within `strategy.maxSurge`, judged at each growth.
-pub fn pods_within_surge(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn pods_within_surge(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (_, before, after) = resized(commit)?;
     let deployment = view::deployment_of(view::object(commit)?)?;
     let spec = spec(cluster, &commit.namespace, deployment)?;
@@ -197,7 +214,7 @@ pub fn pods_within_surge(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -
 
 /// I06 a version goes only after its weight was 0 for the drain time; a part of it only after the lower weight held so long. A
 /// pin and a mirror count as weight.
-pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (revision, before, after) = resized(commit).filter(|(_, before, after)| after < before)?;
     let deployment = view::deployment_of(view::object(commit)?)?;
     let spec = spec(cluster, &commit.namespace, deployment)?;
@@ -220,7 +237,7 @@ pub fn scaled_to_zero_only_after_drain(watchdog: &mut Watchdog, commit: &Commit,
 }
 
 /// I07 stable is not scaled down before what replaces those pods has their traffic.
-pub fn stable_gives_way_last(_: &mut Watchdog, commit: &Commit, cluster: &Cluster) -> Option<String> {
+pub fn stable_gives_way_last(_: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) -> Option<String> {
     let (revision, _, after) = resized(commit).filter(|(_, before, after)| after < before)?;
     let deployment = view::deployment_of(view::object(commit)?)?;
     let spec = spec(cluster, &commit.namespace, deployment)?;
@@ -240,7 +257,7 @@ pub fn stable_gives_way_last(_: &mut Watchdog, commit: &Commit, cluster: &Cluste
 }
 
 /// What later checks need to know of this commit.
-pub fn remember(watchdog: &mut Watchdog, commit: &Commit, cluster: &Cluster) {
+pub fn remember(watchdog: &mut Watchdog, commit: &Commit, cluster: &dyn Sight) {
     let Some(object) = view::object(commit) else { return };
     if commit.resource == DEPLOYMENTS {
         let replicas = |object: Option<&Value>| object.map(|object| object["spec"]["replicas"].clone());

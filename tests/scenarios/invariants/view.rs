@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use modelward::sim::cluster::{Cluster, Commit};
+use modelward::sim::cluster::Commit;
 use serde_json::Value;
+
+use super::sight::Sight;
 
 /// Both kinds of routes.
 pub const ROUTES: [&str; 2] = ["httproutes.gateway.networking.k8s.io", "grpcroutes.gateway.networking.k8s.io"];
@@ -30,7 +32,7 @@ pub fn object(commit: &Commit) -> Option<&Value> {
 }
 
 /// Ready pods of every revision of a deployment, those with none included if they have a pod.
-pub fn ready(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
+pub fn ready(cluster: &dyn Sight, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
     let mut ready = BTreeMap::new();
     for pod in cluster.list("pods", Some(namespace)) {
         let (Some(owner), Some(revision)) = (deployment_of(&pod), label(&pod, "modelward.dev/revision")) else { continue };
@@ -104,22 +106,22 @@ pub fn service_weights(service: &Value, ready: &BTreeMap<String, i32>) -> BTreeM
 }
 
 /// The routes of a deployment: two while one takes over from the other.
-pub fn routes(cluster: &Cluster, namespace: &str, deployment: &str) -> Vec<std::sync::Arc<Value>> {
+pub fn routes(cluster: &dyn Sight, namespace: &str, deployment: &str) -> Vec<std::sync::Arc<Value>> {
     ROUTES.iter().filter_map(|kind| cluster.get(kind, namespace, deployment)).collect()
 }
 
 /// Who has how much of a deployment's traffic now.
-pub fn weights(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
+pub fn weights(cluster: &dyn Sight, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
     shares(cluster, namespace, deployment, route_weights)
 }
 
 /// As [`weights`], with pins and mirrors.
-pub fn reach(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
+pub fn reach(cluster: &dyn Sight, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
     shares(cluster, namespace, deployment, route_reach)
 }
 
 /// Of several routes the greatest share counts: requests come by each of them.
-fn shares(cluster: &Cluster, namespace: &str, deployment: &str, of: fn(&Value) -> BTreeMap<String, i32>) -> BTreeMap<String, i32> {
+fn shares(cluster: &dyn Sight, namespace: &str, deployment: &str, of: fn(&Value) -> BTreeMap<String, i32>) -> BTreeMap<String, i32> {
     let routes = routes(cluster, namespace, deployment);
     if !routes.is_empty() {
         let mut shares = BTreeMap::new();
@@ -136,7 +138,7 @@ fn shares(cluster: &Cluster, namespace: &str, deployment: &str, of: fn(&Value) -
 }
 
 /// Pods that each revision's Deployment asks for; those being deleted ask for none.
-pub fn sizes(cluster: &Cluster, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
+pub fn sizes(cluster: &dyn Sight, namespace: &str, deployment: &str) -> BTreeMap<String, i32> {
     let workloads = cluster.list("deployments.apps", Some(namespace));
     let ours = workloads.iter().filter(|workload| deployment_of(workload) == Some(deployment));
     let living = ours.filter(|workload| workload.pointer("/metadata/deletionTimestamp").is_none());

@@ -3,7 +3,8 @@
 //! Left out: uids, resourceVersions, generations, managed fields, addresses, every time, and the words that acknowledge a
 //! command: a process that finds it done does not know what the one before it said. Numbers of decisions stay, and so does
 //! everything else: content of specs, labels, annotations, weights, status. Of an analysis stays what it came to, not its
-//! measurements. Events are no part of it.
+//! measurements, and of a version that no longer serves nothing: whose whole life was shorter than a request hung was never
+//! seen with traffic. Events are no part of it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,8 @@ const KINDS: [&str; 9] = [
 ];
 
 /// Fields whose values may differ between two runs, wherever they are.
-const ACCIDENTAL: [&str; 10] = [
+const ACCIDENTAL: [&str; 11] = [
+    "deployedAt",
     "lastRollback",
     "uid",
     "resourceVersion",
@@ -112,6 +114,8 @@ fn field(key: &str, value: &Value) -> Value {
             command["message"] = Value::Null;
             command
         }
+        // One that serves nowhere is shown if it was ever seen with traffic, and it need not have been.
+        "versions" => normal(&value.as_array().into_iter().flatten().filter(|version| version["stage"] != "registered").cloned().collect()),
         // Windows follow from when somebody asked; what they came to does not.
         "analysis" if value["metrics"].is_array() && value["revision"].is_string() => only(value, &["revision", "comparedWith", "weight"]),
         "evidence" | "grounds" => only(value, &["metric", "max", "min"]),

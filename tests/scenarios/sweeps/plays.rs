@@ -1,6 +1,5 @@
 //! The scenarios that are swept, and how one is run.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use modelward::sim::cluster::{Identity, Patch, WriteOptions};
@@ -8,8 +7,9 @@ use modelward::sim::simulation::Settings;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::crash::{Guillotine, Hook, Kill};
 use super::end::EndState;
+use super::fault::Fault;
+use super::saboteur::Saboteur;
 use crate::arena::at;
 use crate::fixtures::{Split, canary, model, with_startup};
 use crate::numbers::To;
@@ -17,8 +17,6 @@ use crate::simulated::{Stage, runtime};
 
 /// Virtual time between a death and the next process.
 const DOWNTIME: Duration = Duration::from_secs(3);
-/// Virtual time in which everything comes to rest after the last phase.
-const REST: Duration = Duration::from_secs(90);
 /// Looks before a wait is given up, one per virtual second.
 const LOOKS_MAX: usize = 900;
 
@@ -61,33 +59,35 @@ pub const PODS_NEVER_READY: Play = Play { name: "pods-never-ready", split: Split
 pub const ROUTE_ROLLBACK: Play = Play { name: "route-rollback", split: Split::Route, fate: Fate::GoneBack, every: true };
 pub const PODS_ROLLBACK: Play = Play { name: "pods-rollback", split: Split::Pods, fate: Fate::GoneBack, every: true };
 
-/// Runs `play` from the first release to its end, with the operator killed once, or not at all.
-pub fn run(play: &Play, kill: Option<Kill>) -> Outcome {
+/// Runs `play` from the first release to its end and `rest` longer, with a fault at a place, or with none. What has not come
+/// to its end in time is a violation.
+pub fn run(play: &Play, fault: Option<(Fault, usize)>, rest: Duration) -> Outcome {
     runtime().block_on(async {
         let stage = Stage::with(1, Settings { events: false, ..Settings::default() }).await;
         stage.make_namespace("play");
-        let guillotine = Guillotine::new(kill);
-        stage.server.with(|state| state.front.interceptor = Some(Box::new(Hook(Arc::clone(&guillotine)))));
+        let saboteur = Saboteur::hire(&stage, fault);
         let user = User(&stage);
-        tokio::select! {
+        let played = tokio::select! {
             biased;
-            () = process(&stage, &guillotine) => {}
-            () = user.plays(play) => {}
-        }
-        assert!(guillotine.is_done(), "{}: there was no such request", play.name);
+            () = process(&stage, &saboteur) => Ok(()),
+            played = user.plays(play, rest) => played,
+        };
+        assert!(saboteur.is_done(), "{}: there was nothing at this place", play.name);
         let end = stage.cluster(|cluster| EndState::of(cluster, "play"));
-        Outcome { end, violations: stage.violations(), requests: guillotine.requests() }
+        let mut violations: Vec<String> = played.err().into_iter().collect();
+        violations.extend(saboteur.violations().into_iter().chain(stage.violations()));
+        Outcome { end, violations, trace: saboteur.trace(), planted: saboteur.planted() }
     })
 }
 
 /// The operator's process, and its successor.
-async fn process(stage: &Stage, guillotine: &Guillotine) {
+async fn process(stage: &Stage, saboteur: &Saboteur) {
     loop {
         let (operator, _) = stage.start_operator(None);
-        guillotine.fallen.notified().await;
+        saboteur.fallen.notified().await;
         stage.stop_operator(&operator);
         tokio::time::sleep(DOWNTIME).await;
-        guillotine.revive();
+        saboteur.revive();
     }
 }
 
@@ -95,10 +95,17 @@ async fn process(stage: &Stage, guillotine: &Guillotine) {
 struct User<'a>(&'a Stage);
 
 impl User<'_> {
-    async fn plays(&self, play: &Play) {
+    /// Plays, and looks on for `rest`.
+    async fn plays(&self, play: &Play, rest: Duration) -> Result<(), String> {
+        let played = self.acts(play).await;
+        tokio::time::sleep(rest).await;
+        played
+    }
+
+    async fn acts(&self, play: &Play) -> Result<(), String> {
         self.apply("models.modelward.dev", "Model", model());
         self.apply("modeldeployments.modelward.dev", "ModelDeployment", self.deployment("1.0.0", play));
-        self.until("the first release serves", |object| phase(object) == "Active").await;
+        self.until("the first release serves", |object| phase(object) == "Active").await?;
         if play.fate == Fate::Failing {
             let arena = self.0.arena("play");
             arena.numbers.fails("1.1.0", 0.5);
@@ -108,30 +115,30 @@ impl User<'_> {
         match play.fate {
             Fate::TakesOver | Fate::SpeaksGrpc => {
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
-                    .await;
+                    .await?;
             }
             Fate::Switched => {
                 let up = |object: &Value| phase(object) == "Holding" && at(object, "/status/candidate/ready") == 4;
-                self.until("the preview is up", up).await;
+                self.until("the preview is up", up).await?;
                 self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "promote:1"}}}));
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
-                    .await;
+                    .await?;
             }
             Fate::Aborted => {
-                self.until("25 % hold", |object| phase(object) == "Holding" && at(object, "/status/candidate/weight") == 25).await;
+                self.until("25 % hold", |object| phase(object) == "Holding" && at(object, "/status/candidate/weight") == 25).await?;
                 self.patch(json!({"metadata": {"annotations": {"modelward.dev/command": "abort:1"}}}));
-                self.until("it is taken back", |object| phase(object) == "RolledBack").await;
+                self.until("it is taken back", |object| phase(object) == "RolledBack").await?;
             }
             Fate::GoneBack => {
                 self.until("the new version serves", |object| phase(object) == "Active" && at(object, "/status/stable/version") == "1.1.0")
-                    .await;
+                    .await?;
                 let spec = json!({"deployment": "chat", "toVersion": "1.0.0"});
                 self.apply("rollbacks.modelward.dev", "Rollback", json!({"metadata": {"name": "back"}, "spec": spec}));
-                self.until("it is back", |object| phase(object) == "RolledBack" && at(object, "/status/stable/version") == "1.0.0").await;
+                self.until("it is back", |object| phase(object) == "RolledBack" && at(object, "/status/stable/version") == "1.0.0").await?;
             }
-            Fate::NeverReady | Fate::Failing => self.until("it is taken back", |object| phase(object) == "RolledBack").await,
+            Fate::NeverReady | Fate::Failing => self.until("it is taken back", |object| phase(object) == "RolledBack").await?,
         }
-        tokio::time::sleep(REST).await;
+        Ok(())
     }
 
     /// The canary of other scenarios with short holds; by a route with pins, a mirror, and a field that the route lacks.
@@ -177,18 +184,18 @@ impl User<'_> {
         self.0.cluster(|cluster| cluster.patch(&Identity::user("admin"), resource, "play", name, None, patch, &options)).unwrap();
     }
 
-    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) {
+    async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Result<(), String> {
         let mut last = Value::Null;
         for _ in 0..LOOKS_MAX {
             let object = self.0.cluster(|cluster| cluster.get("modeldeployments.modelward.dev", "play", "chat"));
             last = object.map_or(Value::Null, |object| (*object).clone());
             let current = at(&last, "/status/observedGeneration") == at(&last, "/metadata/generation");
             if current && reached(&last) {
-                return;
+                return Ok(());
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        panic!("never happened: {what}; {}", serde_json::to_string_pretty(&last["status"]).unwrap());
+        Err(format!("L1 never happened: {what}; {}", serde_json::to_string_pretty(&last["status"]).unwrap()))
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::model::{Checks, Model, settings};
 use crate::domain::rollout::{Acceptance, State};
-use crate::domain::settings::{Hold, Step, Surge, TrafficMode};
+use crate::domain::settings::{Hold, Scaler, ScalerKind, Step, Surge, TrafficMode};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 const VERBS: [&str; 7] = ["promote", "promote-full", "abort", "pause", "resume", "retry", "restart"];
@@ -76,10 +76,16 @@ fn person(model: &mut Model, draw: &mut Draw, nonce: usize) -> String {
             model.command(&command);
             command
         }
-        7 => {
-            model.settings.replicas = draw.upto(6);
-            format!("replicas {}", model.settings.replicas)
-        }
+        7 => match model.settings.scaler {
+            Some(scaler) => {
+                model.settings.scaler = Some(Scaler { max: 4 + draw.upto(4), ..scaler });
+                format!("{:?}", model.settings.scaler)
+            }
+            None => {
+                model.settings.replicas = draw.upto(6);
+                format!("replicas {}", model.settings.replicas)
+            }
+        },
         8 => {
             model.settings.steps = steps(draw);
             model.settings.auto_promote = draw.below(4) > 0;
@@ -114,6 +120,9 @@ fn person(model: &mut Model, draw: &mut Draw, nonce: usize) -> String {
 fn fault(model: &mut Model, draw: &mut Draw) -> String {
     let name = draw.one(&NAMES);
     let known = model.has(name);
+    if model.settings.scaler.is_some() && draw.below(2) == 0 {
+        return scaler(model, draw, name);
+    }
     match draw.below(12) {
         0 | 1 if known => model.lose_pods(name),
         2 if known => model.never_ready(name),
@@ -138,6 +147,22 @@ fn fault(model: &mut Model, draw: &mut Draw) -> String {
     format!("fault at {name}")
 }
 
+/// A scaler changes its mind, or what scales comes and goes.
+fn scaler(model: &mut Model, draw: &mut Draw, name: &str) -> String {
+    match draw.below(8) {
+        0 => {
+            let installed = draw.below(3) > 0;
+            model.install_scalers(installed);
+            format!("scalers installed {installed}")
+        }
+        _ => {
+            let pods = draw.upto(9);
+            model.like(name, pods);
+            format!("{name} would like {pods} pods")
+        }
+    }
+}
+
 /// All that goes wrong ends, and nobody stands in the way.
 fn heal(model: &mut Model, draw: &mut Draw) {
     for name in NAMES.iter().filter(|name| model.has(name)).copied().collect::<Vec<_>>() {
@@ -146,6 +171,7 @@ fn heal(model: &mut Model, draw: &mut Draw) {
     model.room = None;
     model.gateway = Acceptance::Accepted;
     model.settings.paused = false;
+    model.install_scalers(true);
     model.settings.max_surge = Surge::Percent(100);
     model.command("resume:last");
     model.want(draw.one(&["a", "z"]));
@@ -156,9 +182,12 @@ fn heal(model: &mut Model, draw: &mut Draw) {
     model.run(200);
 }
 
-fn live(seed: u64, told: bool) {
+fn live(seed: u64, scaled: bool, told: bool) {
     let mut draw = Draw(seed);
     let mut model = deployment(&mut draw);
+    if scaled {
+        model.settings.scaler = Some(Scaler { kind: ScalerKind::Keda, min: draw.upto(2), max: 6, installed: true });
+    }
     for nonce in 0..400 {
         if draw.below(8) == 0 {
             let what = if draw.below(2) == 0 { person(&mut model, &mut draw, nonce) } else { fault(&mut model, &mut draw) };
@@ -185,14 +214,23 @@ fn live(seed: u64, told: bool) {
 
 #[test]
 fn whatever_happens_the_invariants_hold_and_the_last_wish_is_fulfilled() {
+    lives(false);
+}
+
+#[test]
+fn whatever_happens_and_scalers_like_the_invariants_hold_and_the_last_wish_is_fulfilled() {
+    lives(true);
+}
+
+fn lives(scaled: bool) {
     let only = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     if let Some(seed) = only {
-        return live(seed, true);
+        return live(seed, scaled, true);
     }
     let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150);
     let mut failed = Vec::new();
     for seed in 0..seeds {
-        if let Err(panic) = std::panic::catch_unwind(|| live(seed, false)) {
+        if let Err(panic) = std::panic::catch_unwind(|| live(seed, scaled, false)) {
             let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
             failed.push(format!("SEED={seed}: {words}"));
         }

@@ -14,6 +14,7 @@ use crate::domain::split::Split;
 mod invariants;
 mod numbers;
 mod people;
+mod scalers;
 
 const READY_AFTER: i64 = 20;
 const ACCEPTED_AFTER: i64 = 2;
@@ -22,6 +23,7 @@ pub(super) fn settings(traffic: TrafficMode) -> Settings {
     let hold = Hold::For(SignedDuration::from_mins(10));
     Settings {
         replicas: 4,
+        scaler: None,
         steps: vec![Step { weight: 10, hold }, Step { weight: 50, hold }],
         auto_promote: true,
         max_surge: Surge::Percent(100),
@@ -83,6 +85,7 @@ pub(super) struct Model {
     judged: Option<Settings>,
     pub(super) numbers: numbers::Numbers,
     pub(super) order: Option<crate::domain::rollback::Order>,
+    scalers: BTreeMap<RevisionName, scalers::Acting>,
 }
 
 /// Which invariants are checked at each write.
@@ -125,6 +128,7 @@ impl Model {
             judged: None,
             numbers: numbers::Numbers::default(),
             order: None,
+            scalers: BTreeMap::new(),
         }
     }
 
@@ -229,6 +233,9 @@ impl Model {
 
     pub(super) fn tick(&mut self) {
         self.second += 1;
+        if self.second % 3 == 0 {
+            self.scale_by_themselves();
+        }
         self.kubelet();
         let ready: Vec<RevisionName> = self.sets.keys().filter(|name| self.ready(name) > 0).cloned().collect();
         self.worked.extend(ready);
@@ -277,7 +284,15 @@ impl Model {
             let (version, failed) = (name.to_string(), set.failed.clone());
             (
                 name.clone(),
-                RevisionView { number: set.number, version, served: set.served || self.in_history(name), failed, workload, pods },
+                RevisionView {
+                    number: set.number,
+                    version,
+                    served: set.served || self.in_history(name),
+                    failed,
+                    workload,
+                    scaler: self.scaler_of(name),
+                    pods,
+                },
             )
         };
         self.sets.iter().map(view).collect()
@@ -302,6 +317,7 @@ impl Model {
     }
 
     pub(super) fn pass(&mut self) {
+        self.size();
         if self.judged.as_ref() != Some(&self.settings) {
             (self.edited, self.judged) = (self.second, Some(self.settings.clone()));
         }
@@ -353,7 +369,9 @@ impl Model {
             self.alive().then_some(())?;
             self.write_split(decision);
         }
+        self.write_scalers(&plan)?;
         for (name, pods) in &plan.scale {
+            assert!(!self.scalers.contains_key(name), "{name} is scaled beside its scaler");
             self.alive().then_some(())?;
             self.scale_writes += 1;
             self.resize(name, Some(*pods), &plan);
@@ -361,6 +379,7 @@ impl Model {
         for name in &plan.remove {
             self.alive().then_some(())?;
             assert_eq!(self.live.as_ref().map_or(0, |(_, split)| split.weight_of(name)), 0, "{name} is removed with weight");
+            self.scalers.remove(name);
             self.resize(name, None, &plan);
         }
         self.write_marks(&plan)?;

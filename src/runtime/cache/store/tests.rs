@@ -34,9 +34,9 @@ fn a_watch_event_older_than_our_own_write_changes_nothing() {
     let mut store = Store::default();
     store.event(entry("x", "u", 5));
     assert!(store.observe_write(entry("x", "u", 9)).is_some());
-    assert!(store.event(entry("x", "u", 7)).is_none());
+    assert!(store.event(entry("x", "u", 7)).is_empty());
     assert_eq!(revision_of(&store, "x"), Some(9));
-    assert!(store.event(entry("x", "u", 9)).is_none(), "the echo of our own write is no change");
+    assert!(store.event(entry("x", "u", 9)).is_empty(), "the echo of our own write is no change");
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn what_we_deleted_stays_away_until_the_watch_has_caught_up() {
     let mut store = Store::default();
     store.event(entry("x", "u", 5));
     assert!(store.observe_delete(&key("x"), "u", None).is_some());
-    assert!(store.event(entry("x", "u", 6)).is_none(), "a change before our delete");
+    assert!(store.event(entry("x", "u", 6)).is_empty(), "a change before our delete");
     store.deletion(&key("x"), "u", Revision::Number(7));
-    assert!(store.event(entry("x", "v", 8)).is_some(), "another object of this name");
+    assert!(!store.event(entry("x", "v", 8)).is_empty(), "another object of this name");
     assert!(store.tombstones.is_empty());
 }
 
@@ -64,7 +64,7 @@ fn a_deletion_older_than_the_object_that_we_made_anew_changes_nothing() {
     let mut store = Store::default();
     store.event(entry("x", "u", 5));
     store.observe_write(entry("x", "v", 9));
-    assert!(store.deletion(&key("x"), "u", Revision::Number(8)).is_none());
+    assert!(store.deletion(&key("x"), "u", Revision::Number(8)).is_empty());
     assert_eq!(revision_of(&store, "x"), Some(9));
 }
 
@@ -88,17 +88,64 @@ fn a_list_from_before_what_the_watch_delivered_is_refused_unless_the_cluster_wen
     let changes = store.replace(listed([entry("x", "u", 3)]), &Revision::Number(5), true).unwrap();
     assert_eq!(revision_of(&store, "x"), Some(3));
     assert!(matches!(&changes[..], [Change { old: Some(_), new: Some(_), .. }]), "one change, not two");
-    assert!(store.event(entry("x", "u", 6)).is_some(), "and counting goes on from there");
+    assert!(!store.event(entry("x", "u", 6)).is_empty(), "and counting goes on from there");
+}
+
+#[test]
+fn what_a_watch_lost_is_brought_by_the_next_one() {
+    let mut store = Store::default();
+    store.replace(listed([entry("changed", "u", 1), entry("gone", "w", 2)]), &Revision::Number(2), false).unwrap();
+    assert_eq!(store.open(), Some(&Revision::Number(2)));
+    // Lost: a change at 3, an end at 4, a beginning at 5.
+    store.event(entry("other", "o", 6));
+    assert_eq!(store.open(), Some(&Revision::Number(2)), "the next watch repeats this one");
+    assert_eq!(store.event(entry("changed", "u", 3)).len(), 1);
+    assert_eq!(store.deletion(&key("gone"), "w", Revision::Number(4)).len(), 1);
+    assert!(store.event(entry("new", "v", 5)).is_empty(), "it may have gone since");
+    let last = store.event(entry("other", "o", 6));
+    assert_eq!(last.iter().map(|change| &*change.key.name).collect::<Vec<_>>(), ["new"]);
+    assert_eq!(store.open(), Some(&Revision::Number(6)), "and nothing is repeated twice");
+}
+
+#[test]
+fn what_is_gone_does_not_come_back_while_its_life_is_repeated() {
+    let mut store = Store::default();
+    store.replace(BTreeMap::new(), &Revision::Number(1), false).unwrap();
+    let life = |store: &mut Store<u64>| {
+        let mut changes = store.event(entry("x", "u", 2));
+        changes.extend(store.event(entry("x", "u", 3)));
+        changes.extend(store.deletion(&key("x"), "u", Revision::Number(4)));
+        changes.extend(store.bookmark(Revision::Number(5)));
+        changes.len()
+    };
+    store.open();
+    assert_eq!(life(&mut store), 3);
+    store.open();
+    assert_eq!(life(&mut store), 0);
+}
+
+#[test]
+fn a_watch_that_ends_early_is_repeated_by_the_next_from_the_same_place() {
+    let mut store = Store::default();
+    store.replace(BTreeMap::new(), &Revision::Number(1), false).unwrap();
+    store.open();
+    store.event(entry("x", "u", 4));
+    store.open();
+    store.event(entry("y", "v", 2));
+    assert_eq!(store.open(), Some(&Revision::Number(1)));
+    store.event(entry("y", "v", 2));
+    assert_eq!(store.end_repetition().len(), 1);
+    assert_eq!(store.open(), Some(&Revision::Number(4)));
 }
 
 #[test]
 fn revisions_that_are_no_numbers_are_taken_as_they_come() {
     let mut store = Store::default();
     let text = |revision: &str| Entry { revision: Revision::parse(revision), ..entry("x", "u", 0) };
-    assert!(store.event(text("b")).is_some());
-    assert!(store.event(text("b")).is_none());
-    assert!(store.event(text("a")).is_some());
-    assert!(store.deletion(&key("x"), "u", Revision::parse("c")).is_some());
+    assert!(!store.event(text("b")).is_empty());
+    assert!(store.event(text("b")).is_empty());
+    assert!(!store.event(text("a")).is_empty());
+    assert!(!store.deletion(&key("x"), "u", Revision::parse("c")).is_empty());
     assert_eq!(store.len(), 0);
 }
 
@@ -126,6 +173,10 @@ enum Step {
     Deliver {
         again: bool,
     },
+    /// The watch loses its next event, if that is not a repeated one.
+    Lose,
+    /// The watch ends, and opens again.
+    Reopen,
     /// One of the answers that are on their way arrives.
     Answer(usize),
     /// The watch breaks and a list is taken, which arrives with the next `ListArrives`.
@@ -137,6 +188,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..2_usize, any::<bool>(), any::<bool>()).prop_map(|(name, delete, ours)| Step::Commit { name, delete, ours }),
         6 => prop::bool::weighted(0.1).prop_map(|again| Step::Deliver { again }),
+        1 => Just(Step::Lose),
+        1 => Just(Step::Reopen),
         6 => any::<prop::sample::Index>().prop_map(|index| Step::Answer(index.index(16))),
         1 => Just(Step::List),
         2 => Just(Step::ListArrives),
@@ -151,7 +204,10 @@ const NAMES: [&str; 2] = ["x", "y"];
 struct World {
     /// By revision - 1: which object, and its uid if it exists from then on.
     history: Vec<(usize, Option<String>)>,
+    /// How far the present watch is.
     delivered: usize,
+    /// How far any watch was.
+    reached: usize,
     answers: Vec<(usize, String)>,
     list: Option<usize>,
     uids: u64,
@@ -171,6 +227,12 @@ impl World {
         match step {
             Step::Commit { name, delete, ours } => self.commit(*name, *delete, *ours),
             Step::Deliver { again } => self.deliver(*again, store),
+            Step::Lose if self.list.is_none() && self.delivered >= self.reached && self.delivered < self.history.len() => {
+                self.delivered += 1;
+                self.reached = self.delivered;
+            }
+            Step::Reopen if self.list.is_none() => self.reopen(store),
+            Step::Lose | Step::Reopen => {}
             Step::Answer(index) if *index < self.answers.len() => {
                 let (revision, uid) = self.answers.remove(*index);
                 self.answer(revision, &uid, store);
@@ -199,11 +261,18 @@ impl World {
         }
     }
 
+    fn reopen(&mut self, store: &mut Store<u64>) {
+        self.delivered = store.open().map_or(0, |revision| revision.to_string().parse().unwrap());
+    }
+
     fn deliver(&mut self, again: bool, store: &mut Store<u64>) {
         if self.list.is_some() || (again && self.delivered == 0) || (!again && self.delivered == self.history.len()) {
             return;
         }
         self.delivered += usize::from(!again);
+        // What is repeated and was lost before may be held back until the repetition is over.
+        let fresh = self.delivered > self.reached;
+        self.reached = self.reached.max(self.delivered);
         let (revision, name) = (self.delivered as u64, self.history[self.delivered - 1].0);
         match &self.history[self.delivered - 1].1 {
             Some(uid) => drop(store.event(entry(NAMES[name], uid, revision))),
@@ -212,7 +281,9 @@ impl World {
                 drop(store.deletion(&key(NAMES[name]), uid, Revision::Number(revision)));
             }
         }
-        self.floor[name] = self.floor[name].max(self.delivered);
+        if fresh {
+            self.floor[name] = self.floor[name].max(self.delivered);
+        }
     }
 
     fn answer(&mut self, revision: usize, uid: &str, store: &mut Store<u64>) {
@@ -226,7 +297,10 @@ impl World {
             // Some kinds tell the revision of a deletion, others do not.
             None => drop(store.observe_delete(&key(NAMES[name]), uid, told.then_some(&number))),
         }
-        if state.is_some() || told || held {
+        // Of what is not there and what the watch should have shown nobody can say whether it came and went, or was lost.
+        let doubtful = revision <= self.reached && store.get(&key(NAMES[name])).is_none();
+        let known = if state.is_some() { !doubtful } else { told || held };
+        if known {
             self.floor[name] = self.floor[name].max(revision);
         }
     }
@@ -240,7 +314,8 @@ impl World {
         let entries = listed(entries);
         // The watch stood still since the list was taken.
         store.replace(entries, &Revision::Number(at as u64), false).unwrap();
-        self.delivered = at;
+        self.reached = self.reached.max(at);
+        self.reopen(store);
         for name in 0..2 {
             self.floor[name] = self.floor[name].max(self.state(name, at).0);
         }
@@ -271,14 +346,22 @@ proptest! {
     #[test]
     fn whatever_the_order_of_arrival_the_cache_never_goes_back_and_ends_at_the_truth(steps in steps()) {
         let (mut world, mut store) = (World::default(), Store::default());
+        store.replace(BTreeMap::new(), &Revision::Number(0), false).unwrap();
+        world.reopen(&mut store);
         for step in &steps {
             world.step(step, &mut store);
             world.check(&store);
         }
         world.list_arrives(&mut store);
-        while world.delivered < world.history.len() {
-            world.deliver(false, &mut store);
+        // The second of these repeats what any watch may have lost.
+        for _ in 0..2 {
+            while world.delivered < world.history.len() {
+                world.deliver(false, &mut store);
+                world.check(&store);
+            }
+            store.end_repetition();
             world.check(&store);
+            world.reopen(&mut store);
         }
         for (revision, uid) in std::mem::take(&mut world.answers) {
             world.answer(revision, &uid, &mut store);

@@ -20,7 +20,7 @@ impl Play {
             Action::Apply { place, .. } => {
                 let documents = self.applied_later.get(place).cloned().unwrap_or_default();
                 for document in &documents {
-                    let answer = requests::apply(&mut self.simulation.cluster, document);
+                    let answer = requests::apply(&mut self.simulation.cluster, document, requests::NAMESPACE);
                     self.answered(event, answer);
                 }
             }

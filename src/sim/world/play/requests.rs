@@ -17,7 +17,7 @@ pub const USER: &str = "you";
 /// The field manager of the world's user.
 const MANAGER: &str = "kubectl";
 /// Namespace of objects that name none.
-const NAMESPACE: &str = "default";
+pub(super) const NAMESPACE: &str = "default";
 
 /// What came of a request: texts that the server warned with, or why it refused.
 pub(super) type Answer = Result<Vec<String>, Problems>;
@@ -31,15 +31,15 @@ fn options() -> WriteOptions {
     WriteOptions { field_validation: FieldValidation::Strict, ..WriteOptions::manager(MANAGER) }
 }
 
-/// Applies a document.
-pub(super) fn apply(cluster: &mut Cluster, document: &Located) -> Answer {
+/// Applies a document; `default` is the namespace of one that names none.
+pub(super) fn apply(cluster: &mut Cluster, document: &Located, default: &str) -> Answer {
     let (version, kind, name) = (document.text(&["apiVersion"]), document.text(&["kind"]), document.text(&["metadata", "name"]));
     let Some(resource) = cluster.kinds().by_api_version(version, kind).cloned() else {
         return Err(vec![document.place_of("kind").problem(no_such_kind(version, kind))]);
     };
     let namespace = match (resource.namespaced, document.text(&["metadata", "namespace"])) {
         (false, _) => "",
-        (true, "") => NAMESPACE,
+        (true, "") => default,
         (true, given) => given,
     };
     let mut object = document.to_json();

@@ -99,6 +99,17 @@ impl Play {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
+    /// Applies a document now, as the world's user would, and gives what the server warned of. `namespace` is that of a document that names
+    /// none.
+    ///
+    /// # Errors
+    /// Why the API server refuses it, with the place of every field that it names.
+    pub fn apply(&mut self, document: &Located, namespace: &str) -> Result<Vec<String>, Problems> {
+        let answer = requests::apply(&mut self.simulation.cluster, document, namespace);
+        self.simulation.settle();
+        answer
+    }
+
     fn result(mut self) -> Result<Self, Problems> {
         let problems = std::mem::take(&mut self.problems);
         if problems.is_empty() { Ok(self) } else { Err(problems) }
@@ -137,7 +148,7 @@ impl Play {
 
     fn apply_all(&mut self, documents: &[Located]) {
         for document in documents {
-            match requests::apply(&mut self.simulation.cluster, document) {
+            match requests::apply(&mut self.simulation.cluster, document, requests::NAMESPACE) {
                 Ok(warnings) => self.warnings.extend(warnings),
                 Err(problems) => self.problems.extend(problems),
             }

@@ -1,5 +1,6 @@
 // Serves external.metrics.k8s.io/v1beta1 on loopback, so that a real autoscaler
-// has metrics to read: the values of a JSON file, lists of quantities by metric.
+// has metrics to read: the values of a JSON file, lists of quantities by metric,
+// or those of a folder, one quantity in the file NAMESPACE/METRIC, read each time.
 //
 //	go run . VALUES
 //
@@ -31,12 +32,8 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: metrics VALUES")
 	}
-	text, err := os.ReadFile(os.Args[1])
+	values, err := source(os.Args[1])
 	if err != nil {
-		log.Fatal(err)
-	}
-	values := map[string][]string{}
-	if err := json.Unmarshal(text, &values); err != nil {
 		log.Fatal(err)
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate()}})
@@ -47,6 +44,33 @@ func main() {
 	fmt.Println(address[strings.LastIndex(address, ":")+1:])
 	answer := func(writer http.ResponseWriter, request *http.Request) { serve(writer, request, values) }
 	log.Fatal(http.Serve(listener, http.HandlerFunc(answer)))
+}
+
+// find gives the quantities of a metric in a namespace, none when it is unknown.
+type find func(namespace, metric string) ([]string, bool)
+
+func source(path string) (find, error) {
+	about, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if about.IsDir() {
+		root, err := os.OpenRoot(path)
+		return func(namespace, metric string) ([]string, bool) {
+			text, err := root.ReadFile(namespace + "/" + metric)
+			return []string{string(text)}, err == nil
+		}, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string][]string{}
+	err = json.Unmarshal(text, &values)
+	return func(_, metric string) ([]string, bool) {
+		found, known := values[metric]
+		return found, known
+	}, err
 }
 
 func certificate() tls.Certificate {
@@ -63,7 +87,7 @@ func certificate() tls.Certificate {
 }
 
 // serve answers /apis/GROUP/VERSION and /apis/GROUP/VERSION/namespaces/NAMESPACE/METRIC.
-func serve(writer http.ResponseWriter, request *http.Request, values map[string][]string) {
+func serve(writer http.ResponseWriter, request *http.Request, values find) {
 	parts := strings.Split(strings.Trim(request.URL.Path, "/"), "/")
 	if len(parts) == 3 {
 		reply(writer, 200, object{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": []any{}})
@@ -74,7 +98,7 @@ func serve(writer http.ResponseWriter, request *http.Request, values map[string]
 		return
 	}
 	metric := parts[5]
-	found, known := values[metric]
+	found, known := values(parts[4], metric)
 	if !known {
 		reply(writer, 404, status("the server could not find the metric "+metric+" for external metrics"))
 		return
