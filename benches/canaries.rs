@@ -4,7 +4,7 @@
 //! metrics find good, and one that fails half of its requests. It prints requests of the operator per step forward, from the
 //! deciding sample to the traffic back, and how late each write of a route comes.
 
-#![expect(clippy::unwrap_used, reason = "a bench has nobody to report to but its reader")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench has nobody to report to but its reader")]
 
 #[path = "shared/ledger.rs"]
 mod ledger;
