@@ -272,10 +272,10 @@ fn with_keda(name: &str, body: impl AsyncFn(&Arena)) {
         arena.remove_keda().await;
         body(arena).await;
     };
-    simulated::play(&[], name, &body);
+    simulated::play(&[], name, body);
     if let Some(path) = real::kubeconfig() {
         // That a kind is gone is believed only when the API server has said so twice, half a minute apart.
-        real::play_within(&path, name, std::time::Duration::from_secs(360), &body);
+        real::play_within(&path, name, std::time::Duration::from_secs(360), body);
     }
 }
 

@@ -10,7 +10,7 @@ fn scaler() -> Scaler {
 }
 
 fn view(replicas: i32, scaled: bool) -> RevisionView {
-    let scaler = scaled.then(|| ScalerView { kind: ScalerKind::Keda, trouble: None });
+    let scaler = scaled.then_some(ScalerView { kind: ScalerKind::Keda, trouble: None });
     RevisionView { workload: Some(Workload { replicas, ..Workload::default() }), scaler, ..RevisionView::default() }
 }
 
