@@ -137,6 +137,8 @@ struct Trouble {
     agains: u32,
     /// No change brings the next pass forward beyond this.
     not_before: Option<Timestamp>,
+    /// The server asked not to be asked before this.
+    asked: Option<Timestamp>,
 }
 
 impl Queue {
@@ -179,7 +181,7 @@ impl Queue {
     /// Somebody asks for something else of `key`: what failed before says nothing of it. It wants a pass now, as soon as its
     /// brake allows.
     pub fn add_afresh(&mut self, key: ObjectKey, now: Timestamp) {
-        self.troubles.remove(&key);
+        self.forgive(&key);
         if self.running.contains_key(&key) {
             self.asked_afresh.insert(key.clone());
         }
@@ -218,7 +220,7 @@ impl Queue {
         }
         let own = self.judge(key, verdict, now);
         if self.asked_afresh.remove(key) {
-            self.troubles.remove(key);
+            self.forgive(key);
         }
         let wish = wish.map(|wish| wish.max(self.earliest(key, now)));
         let due = match (own, wish) {
@@ -305,7 +307,16 @@ impl Queue {
         let asked = asked.unwrap_or(Duration::ZERO);
         let change = backoff.min(self.limits.change_after_failure_max).max(asked);
         trouble.not_before = Some(after(now, change));
+        trouble.asked = (!asked.is_zero()).then(|| after(now, asked));
         after(now, backoff.max(asked))
+    }
+
+    /// Forgets what failed before, but not how long the server asked to wait.
+    fn forgive(&mut self, key: &ObjectKey) {
+        let asked = self.troubles.remove(key).and_then(|trouble| trouble.asked);
+        if asked.is_some() {
+            self.troubles.insert(key.clone(), Trouble { not_before: asked, asked, ..Trouble::default() });
+        }
     }
 
     /// The earliest time that backoff and brake allow `key`.

@@ -119,7 +119,15 @@ fn field(key: &str, value: &Value) -> Value {
             command
         }
         // One that serves nowhere is shown if it was ever seen with traffic, and it need not have been.
-        "versions" => normal(&value.as_array().into_iter().flatten().filter(|version| version["stage"] != "registered").cloned().collect()),
+        "versions" => normal(
+            &value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|version| !version["stage"].is_string() || version["deployments"].is_array())
+                .cloned()
+                .collect(),
+        ),
         // Windows follow from when somebody asked; what they came to does not.
         "analysis" if value["metrics"].is_array() && value["revision"].is_string() => only(value, &["revision", "comparedWith", "weight"]),
         // The same of what was asked beforehand.
