@@ -64,6 +64,8 @@ pub struct ModelDeployments {
 struct Remembered {
     /// The new revision whose pods were tried last, and what the API server said.
     tried: Option<(String, Result<(), String>)>,
+    /// The new revision of whose pods the API server wants to be asked later, its words, and when.
+    untold: Option<(String, String, Timestamp)>,
     /// Since when only numbers and words of the status differ from what is written.
     differs_since: Option<Timestamp>,
     /// When metrics of the stable revision were asked for.
@@ -177,16 +179,28 @@ impl ModelDeployments {
     async fn try_pods(&self, observed: &Observed, target: &Target) -> Result<(), Reason> {
         let refused = |why: &str| Reason::new(reason::INVALID_POD_TEMPLATE, format!("its pods would be refused: {why}"));
         let key = &observed.entry.key;
-        if let Some((name, answer)) = self.remembered(key).tried
-            && name == target.name.as_str()
-        {
+        let untried = |words: &str| Reason::new(reason::REFUSED_BY_API_SERVER, format!("its pods could not be tried: {words}"));
+        let remembered = self.remembered(key);
+        if let Some((_, answer)) = remembered.tried.filter(|(name, _)| name == target.name.as_str()) {
             return answer.map_err(|why| refused(&why));
+        }
+        // Whatever wakes this object meanwhile, the server is not asked before it wants to be.
+        let waits = |(name, _, until): &(String, String, Timestamp)| name == target.name.as_str() && observed.now < *until;
+        if let Some((_, words, _)) = remembered.untold.filter(waits) {
+            return Err(untried(&words));
         }
         let answer = match self.writer.dry_run_create(apply::probe(observed, target)).await {
             // It exists: it was taken once.
             Ok(_) | Err(WriteError::AlreadyExists(_)) => Ok(()),
             Err(WriteError::Invalid(why)) => Err(why),
-            Err(error) => return Err(Reason::new(reason::REFUSED_BY_API_SERVER, format!("its pods could not be tried: {error}"))),
+            Err(error) => {
+                let words = error.to_string();
+                if let WriteError::TooManyRequests { retry_after: Some(asked) } = error {
+                    let until = self.clock.now() + SignedDuration::try_from(asked).unwrap_or(RETRY_AFTER);
+                    self.remember(key, |memory| memory.untold = Some((target.name.to_string(), words.clone(), until)));
+                }
+                return Err(untried(&words));
+            }
         };
         self.remember(key, |memory| memory.tried = Some((target.name.to_string(), answer.clone())));
         answer.map_err(|why| refused(&why))
