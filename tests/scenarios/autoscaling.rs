@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::arena::{Arena, at, condition};
 use crate::fixtures::{CHILDREN, Split, canary, model, name, route_weights, workload};
 use crate::load::{metric, trigger};
-use crate::{play, real, simulated};
+use crate::{real, simulated};
 
 /// A deployment `chat` of `version` with 2 to 10 pods, one for each ten that wait, held at 25 % until somebody promotes.
 fn scaled(arena: &Arena, version: &str, split: Split) -> Value {
@@ -263,6 +263,15 @@ fn keda_taken_away_in_mid_release_leaves_the_pods_and_the_release_goes_on_with_i
     });
 }
 
+/// Plays a scenario on the arms that there are. Autoscalers look every few seconds, and a scenario waits for a dozen of their looks.
+fn play(name: &str, body: impl AsyncFn(&Arena)) {
+    simulated::play(&[], name, &body);
+    if let Some(path) = real::kubeconfig() {
+        // That a kind is gone is believed only when the API server has said so twice, half a minute apart.
+        real::play_within(&path, name, std::time::Duration::from_secs(360), &body);
+    }
+}
+
 /// Plays `body` while no other scenario installs or removes KEDA in a cluster that both see.
 fn with_keda(name: &str, body: impl AsyncFn(&Arena)) {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -272,11 +281,7 @@ fn with_keda(name: &str, body: impl AsyncFn(&Arena)) {
         arena.remove_keda().await;
         body(arena).await;
     };
-    simulated::play(&[], name, body);
-    if let Some(path) = real::kubeconfig() {
-        // That a kind is gone is believed only when the API server has said so twice, half a minute apart.
-        real::play_within(&path, name, std::time::Duration::from_secs(360), body);
-    }
+    play(name, body);
 }
 
 /// Evicts a pod as `kubectl drain` does, if its budget allows that now.

@@ -12,7 +12,8 @@
 //! Each run must come to the same end as the run that nobody disturbed, without a violation on the way.
 //!
 //! `cargo test` kills at every request of the plays that matter most and at every third of the others, and takes a sample of
-//! the other faults; `MODELWARD_SWEEP=all` takes everything of all, `MODELWARD_SWEEP=one-in-20` about every twentieth run.
+//! the other faults; `MODELWARD_SWEEP=all` takes everything of all, `MODELWARD_SWEEP=one-in-20` about every twentieth run, and
+//! `MODELWARD_SWEEP=rest` every kill that `cargo test` leaves out with about every fiftieth of the other faults.
 //!
 //! `MODELWARD_SWEEP=route:after:17 cargo test --test scenarios sweeps` replays one run: play, fault and place, as the failure
 //! names them.
@@ -59,6 +60,8 @@ impl fmt::Display for Run {
 const STRIDE: usize = 3;
 /// Places of each fault in each play that `cargo test` draws.
 const SAMPLE: usize = 1;
+/// One of so many places of the other faults is taken beside `cargo test`, with `rest`.
+const PART: usize = 50;
 /// For the draws.
 const SEED: u64 = 1;
 
@@ -66,8 +69,14 @@ const SEED: u64 = 1;
 enum Extent {
     Usual,
     All,
+    /// Every kill that [`Extent::Usual`] leaves out, and a part of the other faults.
+    Rest,
     OneIn(usize),
-    Only { play: String, fault: Fault, place: usize },
+    Only {
+        play: String,
+        fault: Fault,
+        place: usize,
+    },
 }
 
 /// What the environment asks for.
@@ -76,11 +85,16 @@ fn extent() -> Extent {
     if text == "all" {
         return Extent::All;
     }
+    if text == "rest" {
+        return Extent::Rest;
+    }
     if let Some(number) = text.strip_prefix("one-in-") {
         return Extent::OneIn(number.parse().unwrap());
     }
     let parts: Vec<&str> = text.split(':').collect();
-    let [play, fault, place] = parts.as_slice() else { panic!("MODELWARD_SWEEP is all, one-in-NUMBER or play:fault:place, not {text}") };
+    let [play, fault, place] = parts.as_slice() else {
+        panic!("MODELWARD_SWEEP is all, rest, one-in-NUMBER or play:fault:place, not {text}")
+    };
     let fault = fault.parse().unwrap_or_else(|words| panic!("MODELWARD_SWEEP: {words}"));
     Extent::Only { play: (*play).to_owned(), fault, place: place.parse().unwrap() }
 }
@@ -109,6 +123,11 @@ fn wanted(play: &Play, fault: Fault, trace: &Trace) -> Vec<usize> {
     let name = format!("{} {fault}", play.name);
     match (extent(), fault) {
         (Extent::All, _) => all,
+        (Extent::Rest, Fault::Kill(_)) if play.every => Vec::new(),
+        (Extent::Rest, Fault::Kill(_)) => {
+            all.into_iter().enumerate().filter(|(number, _)| number % STRIDE != 0).map(|(_, place)| place).collect()
+        }
+        (Extent::Rest, _) => drawn(&name, &all, all.len().div_ceil(PART)),
         (Extent::Usual, Fault::Kill(_)) => all.into_iter().step_by(if play.every { 1 } else { STRIDE }).collect(),
         (Extent::Usual, _) => drawn(&name, &all, SAMPLE),
         (Extent::OneIn(number), _) => drawn(&name, &all, all.len().div_ceil(number)),
