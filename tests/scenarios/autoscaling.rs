@@ -111,6 +111,7 @@ fn autoscaler_of_each_revision_follows_its_load_and_keeps_what_a_release_needs()
         arena.until("N follows", "modeldeployment", "chat", |object| at(object, "/status/releaseReplicas") == 8).await;
 
         arena.queue("1.1.0", 30).await;
+        arena.holding_at("chat", 25).await;
         arena.command("chat", "promote:1").await;
         let done = arena.until("promoted", "modeldeployment", "chat", |object| {
             at(object, "/status/stable/version") == "1.1.0" && at(object, "/status/phase") == "Active"
@@ -159,6 +160,14 @@ fn candidate_that_shares_a_service_follows_stable_until_it_has_everything() {
         arena.queue("1.0.0", 60).await;
         grows_to(arena, "1.0.0", 6).await;
         grows_to(arena, "1.1.0", 2).await;
+        // Pods that join a shared Service are a raise of their own.
+        arena
+            .until("two pods hold", "modeldeployment", "chat", |object| {
+                at(object, "/status/candidate/replicas") == 2
+                    && at(object, "/status/phase") == "Holding"
+                    && at(object, "/status/step/appliedAt").is_string()
+            })
+            .await;
         arena.command("chat", "promote:1").await;
         let done = arena.until("promoted", "modeldeployment", "chat", |object| {
             at(object, "/status/stable/version") == "1.1.0" && owner(object, "stable") == "HPA" && at(object, "/status/phase") == "Active"

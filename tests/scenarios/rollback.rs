@@ -41,7 +41,7 @@ fn version_long_gone_comes_back_ready_first_and_the_spec_stays_as_it_is() {
                     arena.list("deployment", "modelward.dev/version=1.0.0").await.is_empty()
                 })
                 .await;
-            arena.apply("rollback", rollback("back", json!({"reason": "ticket 4711", "requestedBy": "mia"}))).await;
+            arena.apply("rollback", rollback("back", json!({"reason": "ticket 4711", "requestedBy": "admin"}))).await;
             let done = ends(arena, "back", "Completed").await;
             assert_eq!((at(&done, "/status/from/version"), at(&done, "/status/to/version")), (&json!("1.1.0"), &json!("1.0.0")));
             assert_eq!(at(&done, "/status/trafficRedirected"), 100);
